@@ -1,0 +1,46 @@
+/* Moving packed bits between positions that are not whole bytes. */
+#ifndef FD_BITCOPY_H
+#define FD_BITCOPY_H
+
+#include "common.h"
+
+/* How far past its last bit copy_bits may read its source. */
+enum { FD_BIT_SLACK = 16 };
+
+/* The 64 bits that begin at bit `at`: reads nine bytes. */
+FD_INLINE uint64_t bits_at(const uint8_t *bits, size_t at) {
+    const uint8_t *bytes = bits + at / 8;
+    const unsigned shift = at % 8;
+    return load_le64(bytes) >> shift | (uint64_t)bytes[8] << 1 << (63 - shift);
+}
+
+/*
+ * Appends n bits, from bit `from` of the source, at bit `at` of the target: what comes before `at` is left alone,
+ * the rest of the last byte is zeroed.
+ */
+FD_INLINE void copy_bits(uint8_t *target, size_t at, const uint8_t *source, size_t from, size_t n) {
+    uint8_t *byte = target + at / 8;
+    const size_t used = at % 8, head = n < 8 - used ? n : 8 - used;
+    if (used > 0 && n > 0) {
+        const uint64_t kept = *byte & ((1u << used) - 1), added = bits_at(source, from) & ((1u << head) - 1);
+        *byte++ = (uint8_t)(kept | added << used);
+        from += head;
+        n -= head;
+    }
+    for (; n >= 64; n -= 64, from += 64, byte += 8)
+        store_le64(byte, bits_at(source, from));
+    if (n > 0) {
+        uint8_t last[8];
+        store_le64(last, bits_at(source, from) & ((UINT64_C(1) << n) - 1));
+        memcpy(byte, last, (n + 7) / 8);
+    }
+}
+
+/* n ones from bit 0 on, the rest of the last byte zeroed. */
+FD_INLINE void fill_bits(uint8_t *bits, size_t n) {
+    memset(bits, 0xFF, n / 8);
+    if (n % 8 > 0)
+        bits[n / 8] = (uint8_t)((1u << n % 8) - 1);
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* Drawing a run of bits that begins and ends anywhere. */
+#ifndef FD_BITS_H
+#define FD_BITS_H
+
+#include "backend.h"
+#include "bitcopy.h"
+
+/* Where bits come from, with the last block drawn: neighbouring rows of a window often share one. */
+typedef struct {
+    const fd_backend *backend;
+    const fd_draw *draw;
+    uint64_t block;
+    int groups; /* how many of the block's groups `bytes` holds; 0: none yet */
+    int dense;  /* whether the next run is likely to be in the same block */
+    uint8_t bytes[FD_BLOCK_BYTES + FD_BIT_SLACK];
+} fd_source;
+
+/* Appends the bits of index .. index+n-1 at bit `at` of bits, as copy_bits does. */
+void fd_draw_run(fd_source *source, uint64_t index, size_t n, uint8_t *bits, size_t at);
+
+#endif

@@ -1,0 +1,64 @@
+/* The compiler and the platform: the only home of their macros. */
+#ifndef FD_COMMON_H
+#define FD_COMMON_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#define FD_X86 1
+#elif defined(__aarch64__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FD_NEON 1
+#endif
+
+#if defined(__clang__)
+#define FD_COMPILER __VERSION__
+#else
+#define FD_COMPILER "gcc " __VERSION__
+#endif
+
+#if defined(__GNUC__)
+#define FD_INLINE static inline __attribute__((always_inline))
+#define FD_AT_LOAD __attribute__((constructor))
+#else
+#error "fastdrop needs gcc or clang"
+#endif
+
+/* Everything between the two is compiled for the instruction sets named; nothing else in the library is. */
+#define FD_PRAGMA(text) _Pragma(#text)
+#if defined(FD_EMULATE)
+#define FD_TARGET_BEGIN(isa)
+#define FD_TARGET_END
+#elif defined(__clang__)
+#define FD_TARGET_BEGIN(isa) FD_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
+#define FD_TARGET_END FD_PRAGMA(clang attribute pop)
+#else
+#define FD_TARGET_BEGIN(isa) FD_PRAGMA(GCC push_options) FD_PRAGMA(GCC target(isa))
+#define FD_TARGET_END FD_PRAGMA(GCC pop_options)
+#endif
+
+/* Before a loop of few and constant rounds, whatever the level of optimisation: the counter becomes constants. */
+#if defined(__clang__)
+#define FD_UNROLL FD_PRAGMA(clang loop unroll(full))
+#else
+#define FD_UNROLL FD_PRAGMA(GCC unroll 64)
+#endif
+
+FD_INLINE uint64_t load_le64(const uint8_t *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+FD_INLINE void store_le64(uint8_t *bytes, uint64_t word) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(bytes, &word, 8);
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* Keys, the threshold, and dropout in one pass over contiguous data. */
+#include "fastdrop.h"
+
+#include "bits.h"
+#include "kernels/scalar.h"
+#include "parallel.h"
+
+/* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
+enum { ELEMENTS_PER_THREAD = 1 << 17 };
+
+fd_key fd_fold_in(fd_key key, uint64_t v) {
+    return (fd_key){mix_b(key.k0 ^ mix_a(v + H)), mix_a(key.k1 + mix_b(v + G))};
+}
+
+/* p * 2^64 to nearest, ties to even. Beyond 2^52 a double is an integer; below, 2^52 + a has no room for fractions. */
+static uint64_t threshold_of(double p) {
+    const double exact = p * 0x1p64, integer = exact + 0x1p52;
+    return exact < 0x1p52 ? (uint64_t)(integer - 0x1p52) : (uint64_t)exact;
+}
+
+fd_draw fd_draw_init(fd_key key, uint64_t stream, double p) {
+    fd_draw draw = {.all = p == 1.0};
+    draw.c0 = mix_a(key.k0 + G * (stream + 1));
+    draw.c1 = mix_b((key.k1 ^ draw.c0) + H * (stream + 1));
+    if (!draw.all) {
+        draw.threshold = threshold_of(p);
+        draw.rounds = draw.threshold << 8 != 0;
+        while (draw.planes < 8 && draw.threshold << draw.planes != 0)
+            draw.planes++;
+    }
+    return draw;
+}
+
+size_t fd_itemsize(fd_dtype dtype) {
+    static const size_t sizes[FD_DTYPES] = {2, 2, 4, 8, 8, 16};
+    return sizes[dtype];
+}
+
+typedef struct {
+    const fd_run *run;
+    const fd_draw *draw;
+    fd_dtype dtype;
+    uint64_t index;
+    size_t n, lead;
+    double scale;
+    const uint8_t *x;
+    uint8_t *y, *bits;
+    int bypass;
+} dropout_job;
+
+/*
+ * Where unit u begins: at a block's border, or up to 63 elements past it if index is no multiple of 64, so that each
+ * unit's bits begin with a byte.
+ */
+static size_t unit_begin(const dropout_job *job, size_t u) {
+    if (u == 0)
+        return 0;
+    const size_t blocks = (job->n + job->lead - 1) / FD_BLOCK + 1;
+    return u < blocks ? u * FD_BLOCK - job->lead : job->n;
+}
+
+static void dropout_units(const void *job_, size_t begin, size_t end) {
+    const dropout_job *job = job_;
+    const fd_backend *backend = job->run->backend;
+    const size_t size = fd_itemsize(job->dtype), to = unit_begin(job, end);
+    fd_source source = {.backend = backend, .draw = job->draw};
+    uint8_t scratch[FD_BLOCK_BYTES];
+    size_t count;
+    for (size_t at = unit_begin(job, begin); at < to; at += count) {
+        const uint64_t index = job->index + at;
+        const uint8_t *x = job->x + at * size;
+        uint8_t *y = job->y + at * size, *bits = job->bits ? job->bits + at / 8 : NULL;
+        const size_t whole = index % FD_BLOCK == 0 ? (to - at) / FD_BLOCK : 0;
+        if (whole > 0) {
+            count = whole * FD_BLOCK;
+            backend->dropout[job->dtype](job->draw, index / FD_BLOCK, whole, job->scale, x, y, bits, job->bypass);
+        } else {
+            const size_t room = FD_BLOCK - index % FD_BLOCK / FD_WORD * FD_WORD;
+            count = room < to - at ? room : to - at;
+            if (!bits)
+                bits = scratch;
+            fd_draw_run(&source, index, count, bits, 0);
+            backend->apply[job->dtype](bits, count, job->scale, x, y, job->bypass);
+        }
+    }
+}
+
+void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
+                const void *x, void *y, uint8_t *bits) {
+    const size_t size = fd_itemsize(dtype);
+    const uint64_t unit_stride = 1;
+    if (draw->all || (draw->threshold == 0 && scale == 1.0)) {
+        if (draw->all)
+            memset(y, 0, n * size);
+        else if (x != y)
+            memcpy(y, x, n * size);
+        if (bits)
+            fd_bits(run, draw, 1, &n, &unit_stride, index, bits);
+    } else if (n > 0) {
+        dropout_job job = {run, draw, dtype, index, n, index % FD_BLOCK / FD_WORD * FD_WORD, scale, x, y, bits, 0};
+        job.bypass = x != y && n * size > run->cache_bytes && (uintptr_t)y % 16 == 0;
+        const size_t useful = n / ELEMENTS_PER_THREAD + 1;
+        fd_parallel(useful < (size_t)run->threads ? (int)useful : run->threads, (n + job.lead - 1) / FD_BLOCK + 1,
+                    dropout_units, &job);
+    }
+}

@@ -1,0 +1,145 @@
+/* AVX2 and F16C: four lanes in a vector. */
+#include "../backend.h"
+
+#ifdef FD_X86
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+/* The compiler's test of AVX2 asks the operating system too; clang 14 has none of F16C. */
+static int supported(void) {
+    unsigned a, b, c = 0, d;
+    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
+FD_TARGET_BEGIN("avx2,f16c")
+
+#define V_LANES 4
+typedef __m256i v_u64;
+
+FD_INLINE v_u64 v_set1(uint64_t a) { return _mm256_set1_epi64x((long long)a); }
+FD_INLINE v_u64 v_ramp(uint64_t step) {
+    return _mm256_setr_epi64x(0, (long long)step, (long long)(2 * step), (long long)(3 * step));
+}
+FD_INLINE v_u64 v_add(v_u64 a, v_u64 b) { return _mm256_add_epi64(a, b); }
+FD_INLINE v_u64 v_xor(v_u64 a, v_u64 b) { return _mm256_xor_si256(a, b); }
+FD_INLINE v_u64 v_andnot(v_u64 a, v_u64 b) { return _mm256_andnot_si256(a, b); }
+FD_INLINE v_u64 v_shl(v_u64 a, int n) { return _mm256_slli_epi64(a, n); }
+FD_INLINE v_u64 v_shr(v_u64 a, int n) { return _mm256_srli_epi64(a, n); }
+FD_INLINE v_u64 v_rotl(v_u64 a, int n) { return _mm256_or_si256(v_shl(a, n), v_shr(a, 64 - n)); }
+FD_INLINE int v_any(v_u64 a) { return !_mm256_testz_si256(a, a); }
+FD_INLINE v_u64 v_lowest(v_u64 a) { return _mm256_and_si256(a, _mm256_sub_epi64(_mm256_setzero_si256(), a)); }
+FD_INLINE void v_store(uint8_t *bits, v_u64 a) { _mm256_storeu_si256((__m256i *)bits, a); }
+FD_INLINE void v_fence(void) { _mm_sfence(); }
+
+/* The product modulo 2^64 from 32-bit ones: low*low + ((low*high + high*low) << 32). */
+FD_INLINE v_u64 v_mul(v_u64 a, uint64_t b) {
+    const v_u64 low = v_set1(b), high = v_set1(b >> 32);
+    const v_u64 cross = v_add(_mm256_mul_epu32(a, high), _mm256_mul_epu32(v_shr(a, 32), low));
+    return v_add(_mm256_mul_epu32(a, low), v_shl(cross, 32));
+}
+
+FD_INLINE v_u64 v_where_less(v_u64 a, v_u64 b, v_u64 z) {
+    const v_u64 sign = v_set1(UINT64_C(1) << 63); /* the comparison is signed */
+    return _mm256_and_si256(z, _mm256_cmpgt_epi64(v_xor(b, sign), v_xor(a, sign)));
+}
+
+FD_INLINE v_u64 v_where_any(v_u64 z, v_u64 a, v_u64 b) {
+    return _mm256_blendv_epi8(a, b, _mm256_cmpeq_epi64(z, _mm256_setzero_si256()));
+}
+
+FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
+    if (t) {
+        *dropped = _mm256_or_si256(*dropped, _mm256_andnot_si256(u, *undecided));
+        *undecided = _mm256_and_si256(*undecided, u);
+    } else {
+        *undecided = _mm256_andnot_si256(u, *undecided);
+    }
+}
+
+#include "stream_tpl.h"
+
+#define V_BYTES 32
+typedef __m256i v_data;
+
+FD_INLINE v_data v_load(const uint8_t *x) { return _mm256_loadu_si256((const __m256i *)x); }
+
+FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
+    if (bypass) { /* NumPy aligns to 16 bytes, no further */
+        _mm_stream_si128((__m128i *)y, _mm256_castsi256_si128(v));
+        _mm_stream_si128((__m128i *)(y + 16), _mm256_extracti128_si256(v, 1));
+    } else {
+        _mm256_storeu_si256((__m256i *)y, v);
+    }
+}
+
+FD_INLINE v_data scaled_f32(v_data v, double scale) {
+    return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(v), _mm256_set1_ps((float)scale)));
+}
+
+FD_INLINE v_data scaled_f64(v_data v, double scale) {
+    return _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(v), _mm256_set1_pd(scale)));
+}
+
+FD_INLINE __m128i scaled_half(__m128i v, double scale) {
+    const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps((float)scale));
+    return _mm256_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+FD_INLINE v_data scaled_f16(v_data v, double scale) {
+    return _mm256_set_m128i(scaled_half(_mm256_extracti128_si256(v, 1), scale),
+                            scaled_half(_mm256_castsi256_si128(v), scale));
+}
+
+/* bfloat16 is the upper half of a float; to nearest even. A NaN's lower half is 0 here, so it stays one. */
+FD_INLINE v_data narrowed_bf16(v_data product) {
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(product, 16), _mm256_set1_epi32(1));
+    return _mm256_srli_epi32(_mm256_add_epi32(product, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF))), 16);
+}
+
+/* Unpack and pack work within the 128-bit halves, and undo each other. */
+FD_INLINE v_data scaled_bf16(v_data v, double scale) {
+    const __m256i low = _mm256_unpacklo_epi16(_mm256_setzero_si256(), v);
+    const __m256i high = _mm256_unpackhi_epi16(_mm256_setzero_si256(), v);
+    return _mm256_packus_epi32(narrowed_bf16(scaled_f32(low, scale)), narrowed_bf16(scaled_f32(high, scale)));
+}
+
+/* The bits of sixteen elements, each against its own. */
+FD_INLINE v_data keep_2(v_data v, uint64_t word, int i) {
+    const __m256i bit =
+        _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
+    const __m256i bits = _mm256_set1_epi16((short)(word >> (16 * i)));
+    return _mm256_and_si256(v, _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit));
+}
+
+/* The wider elements' bits are shifted to their signs, which is all that a blend looks at. */
+FD_INLINE v_data keep_4(v_data v, uint64_t word, int i) {
+    const int t = 31 - 8 * (i % 4);
+    const __m256i shift = _mm256_setr_epi32(t, t - 1, t - 2, t - 3, t - 4, t - 5, t - 6, t - 7);
+    const __m256i keep = _mm256_sllv_epi32(_mm256_set1_epi32((int)(word >> (32 * (i / 4)))), shift);
+    return _mm256_castps_si256(
+        _mm256_blendv_ps(_mm256_setzero_ps(), _mm256_castsi256_ps(v), _mm256_castsi256_ps(keep)));
+}
+
+FD_INLINE v_data keep_where(v_data v, uint64_t word, __m256i shift) {
+    const __m256d keep = _mm256_castsi256_pd(_mm256_sllv_epi64(_mm256_set1_epi64x((long long)word), shift));
+    return _mm256_castpd_si256(_mm256_blendv_pd(_mm256_setzero_pd(), _mm256_castsi256_pd(v), keep));
+}
+
+FD_INLINE v_data keep_8(v_data v, uint64_t word, int i) {
+    const int t = 63 - 4 * i;
+    return keep_where(v, word, _mm256_setr_epi64x(t, t - 1, t - 2, t - 3));
+}
+
+FD_INLINE v_data keep_16(v_data v, uint64_t word, int i) {
+    const int t = 63 - 2 * i;
+    return keep_where(v, word, _mm256_setr_epi64x(t, t, t - 1, t - 1));
+}
+
+#define BACKEND fd_avx2
+#define NAME "avx2"
+#include "backend_tpl.h"
+
+FD_TARGET_END
+
+#endif

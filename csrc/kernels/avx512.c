@@ -1,0 +1,134 @@
+/* AVX-512 F, BW, DQ and VL: a block's eight lanes in one vector, bits that are mask registers as they are. */
+#include "../backend.h"
+
+#ifdef FD_X86
+
+#include <immintrin.h>
+
+/* The compiler's test asks the operating system too. */
+static int supported(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+FD_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl")
+
+#define V_LANES 8
+typedef __m512i v_u64;
+
+FD_INLINE v_u64 v_set1(uint64_t a) { return _mm512_set1_epi64((long long)a); }
+FD_INLINE v_u64 v_add(v_u64 a, v_u64 b) { return _mm512_add_epi64(a, b); }
+FD_INLINE v_u64 v_xor(v_u64 a, v_u64 b) { return _mm512_xor_si512(a, b); }
+FD_INLINE v_u64 v_andnot(v_u64 a, v_u64 b) { return _mm512_andnot_si512(a, b); }
+FD_INLINE v_u64 v_mul(v_u64 a, uint64_t b) { return _mm512_mullo_epi64(a, v_set1(b)); }
+FD_INLINE int v_any(v_u64 a) { return _mm512_test_epi64_mask(a, a) != 0; }
+FD_INLINE v_u64 v_lowest(v_u64 a) { return _mm512_and_si512(a, _mm512_sub_epi64(_mm512_setzero_si512(), a)); }
+FD_INLINE void v_store(uint8_t *bits, v_u64 a) { _mm512_storeu_si512(bits, a); }
+FD_INLINE void v_fence(void) { _mm_sfence(); }
+
+/* Macros, since their counts are to be constants before anything is inlined. */
+#define v_shl(a, n) _mm512_slli_epi64(a, n)
+#define v_shr(a, n) _mm512_srli_epi64(a, n)
+#define v_rotl(a, n) _mm512_rol_epi64(a, n)
+
+FD_INLINE v_u64 v_ramp(uint64_t step) {
+    return v_mul(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), step);
+}
+
+FD_INLINE v_u64 v_where_less(v_u64 a, v_u64 b, v_u64 z) {
+    return _mm512_maskz_mov_epi64(_mm512_cmplt_epu64_mask(a, b), z);
+}
+
+FD_INLINE v_u64 v_where_any(v_u64 z, v_u64 a, v_u64 b) {
+    return _mm512_mask_mov_epi64(b, _mm512_test_epi64_mask(z, z), a);
+}
+
+/*
+ * Each plane in two instructions: what is undecided takes t for its result, and the plane after the one that decided
+ * it finds it so; the caller drops what is undecided at the end. As functions of (first, second, third) argument:
+ * 0xCA is first ? second : third, 0x90 is first & ~(second ^ third).
+ */
+FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
+    const v_u64 bit = v_set1(0 - t);
+    *dropped = _mm512_ternarylogic_epi64(*undecided, bit, *dropped, 0xCA);
+    *undecided = _mm512_ternarylogic_epi64(*undecided, u, bit, 0x90);
+}
+
+#include "stream_tpl.h"
+
+#define V_BYTES 64
+typedef __m512i v_data;
+
+FD_INLINE v_data v_load(const uint8_t *x) { return _mm512_loadu_si512(x); }
+
+FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
+    if (bypass) { /* NumPy aligns to 16 bytes, no further */
+        _mm_stream_si128((__m128i *)y, _mm512_castsi512_si128(v));
+        _mm_stream_si128((__m128i *)(y + 16), _mm512_extracti32x4_epi32(v, 1));
+        _mm_stream_si128((__m128i *)(y + 32), _mm512_extracti32x4_epi32(v, 2));
+        _mm_stream_si128((__m128i *)(y + 48), _mm512_extracti32x4_epi32(v, 3));
+    } else {
+        _mm512_storeu_si512(y, v);
+    }
+}
+
+FD_INLINE v_data scaled_f32(v_data v, double scale) {
+    return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(v), _mm512_set1_ps((float)scale)));
+}
+
+FD_INLINE v_data scaled_f64(v_data v, double scale) {
+    return _mm512_castpd_si512(_mm512_mul_pd(_mm512_castsi512_pd(v), _mm512_set1_pd(scale)));
+}
+
+FD_INLINE __m256i scaled_half(__m256i v, double scale) {
+    const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps((float)scale));
+    return _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+FD_INLINE v_data scaled_f16(v_data v, double scale) {
+    const __m512i low = _mm512_castsi256_si512(scaled_half(_mm512_castsi512_si256(v), scale));
+    return _mm512_inserti64x4(low, scaled_half(_mm512_extracti64x4_epi64(v, 1), scale), 1);
+}
+
+/*
+ * bfloat16 is the upper half of a float; to nearest even, by hand: the processor's own instruction flushes denormals.
+ * A NaN's lower half is 0 here, so it stays one.
+ */
+FD_INLINE v_data narrowed_bf16(v_data product) {
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(product, 16), _mm512_set1_epi32(1));
+    return _mm512_srli_epi32(_mm512_add_epi32(product, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))), 16);
+}
+
+/* Unpack and pack work within the 128-bit quarters, and undo each other. */
+FD_INLINE v_data scaled_bf16(v_data v, double scale) {
+    const __m512i low = _mm512_unpacklo_epi16(_mm512_setzero_si512(), v);
+    const __m512i high = _mm512_unpackhi_epi16(_mm512_setzero_si512(), v);
+    return _mm512_packus_epi32(narrowed_bf16(scaled_f32(low, scale)), narrowed_bf16(scaled_f32(high, scale)));
+}
+
+FD_INLINE v_data keep_2(v_data v, uint64_t word, int i) {
+    return _mm512_maskz_mov_epi16((__mmask32)(word >> (32 * i)), v);
+}
+
+FD_INLINE v_data keep_4(v_data v, uint64_t word, int i) {
+    return _mm512_maskz_mov_epi32((__mmask16)(word >> (16 * i)), v);
+}
+
+FD_INLINE v_data keep_8(v_data v, uint64_t word, int i) {
+    return _mm512_maskz_mov_epi64((__mmask8)(word >> (8 * i)), v);
+}
+
+/* Each of four bits twice: 0b dcba to 0b dc00ba, to 0b d0c0b0a, times 3. */
+FD_INLINE v_data keep_16(v_data v, uint64_t word, int i) {
+    const unsigned bits = (unsigned)(word >> (4 * i)), pairs = (bits & 3) | (bits & 12) << 2;
+    const unsigned spread = (pairs & 0x11) | (pairs & 0x22) << 1;
+    return _mm512_maskz_mov_epi64((__mmask8)(spread * 3), v);
+}
+
+#define BACKEND fd_avx512
+#define NAME "avx512"
+#include "backend_tpl.h"
+
+FD_TARGET_END
+
+#endif

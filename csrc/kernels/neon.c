@@ -1,0 +1,120 @@
+/* NEON on little-endian aarch64: two lanes in a vector. */
+#include "../backend.h"
+
+#ifdef FD_NEON
+
+#include <arm_neon.h>
+
+static int supported(void) { return 1; } /* part of the architecture */
+
+#define V_LANES 2
+typedef uint64x2_t v_u64;
+
+FD_INLINE v_u64 v_set1(uint64_t a) { return vdupq_n_u64(a); }
+FD_INLINE v_u64 v_ramp(uint64_t step) { return vcombine_u64(vcreate_u64(0), vcreate_u64(step)); }
+FD_INLINE v_u64 v_add(v_u64 a, v_u64 b) { return vaddq_u64(a, b); }
+FD_INLINE v_u64 v_xor(v_u64 a, v_u64 b) { return veorq_u64(a, b); }
+FD_INLINE v_u64 v_andnot(v_u64 a, v_u64 b) { return vbicq_u64(b, a); }
+FD_INLINE int v_any(v_u64 a) { return (vgetq_lane_u64(a, 0) | vgetq_lane_u64(a, 1)) != 0; }
+FD_INLINE v_u64 v_lowest(v_u64 a) { return vandq_u64(a, vsubq_u64(vdupq_n_u64(0), a)); }
+FD_INLINE void v_store(uint8_t *bits, v_u64 a) { vst1q_u8(bits, vreinterpretq_u8_u64(a)); }
+FD_INLINE void v_fence(void) {}
+
+/* Macros, since their counts are to be constants before anything is inlined. */
+#define v_shl(a, n) vshlq_n_u64(a, n)
+#define v_shr(a, n) vshrq_n_u64(a, n)
+#define v_rotl(a, n) vsriq_n_u64(vshlq_n_u64(a, n), a, 64 - (n))
+
+/* There is no 64-bit product of vectors: low*low + ((low*high + high*low) << 32). */
+FD_INLINE v_u64 v_mul(v_u64 a, uint64_t b) {
+    const uint32x2_t low = vmovn_u64(a), high = vshrn_n_u64(a, 32);
+    const uint32x2_t b_low = vdup_n_u32((uint32_t)b), b_high = vdup_n_u32((uint32_t)(b >> 32));
+    const uint64x2_t cross = vmlal_u32(vmull_u32(low, b_high), high, b_low);
+    return vmlal_u32(vshlq_n_u64(cross, 32), low, b_low);
+}
+
+FD_INLINE v_u64 v_where_less(v_u64 a, v_u64 b, v_u64 z) { return vandq_u64(z, vcltq_u64(a, b)); }
+FD_INLINE v_u64 v_where_any(v_u64 z, v_u64 a, v_u64 b) { return vbslq_u64(vtstq_u64(z, z), a, b); }
+
+FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
+    if (t) {
+        *dropped = vorrq_u64(*dropped, vbicq_u64(*undecided, u));
+        *undecided = vandq_u64(*undecided, u);
+    } else {
+        *undecided = vbicq_u64(*undecided, u);
+    }
+}
+
+#include "stream_tpl.h"
+
+#define V_BYTES 16
+typedef uint8x16_t v_data;
+
+FD_INLINE v_data v_load(const uint8_t *x) { return vld1q_u8(x); }
+
+FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
+    (void)bypass; /* no such store here */
+    vst1q_u8(y, v);
+}
+
+FD_INLINE v_data scaled_f32(v_data v, double scale) {
+    return vreinterpretq_u8_f32(vmulq_n_f32(vreinterpretq_f32_u8(v), (float)scale));
+}
+
+FD_INLINE v_data scaled_f64(v_data v, double scale) {
+    return vreinterpretq_u8_f64(vmulq_n_f64(vreinterpretq_f64_u8(v), scale));
+}
+
+FD_INLINE float16x4_t scaled_half(float16x4_t v, double scale) {
+    return vcvt_f16_f32(vmulq_n_f32(vcvt_f32_f16(v), (float)scale));
+}
+
+FD_INLINE v_data scaled_f16(v_data v, double scale) {
+    const float16x8_t in = vreinterpretq_f16_u8(v);
+    return vreinterpretq_u8_f16(
+        vcombine_f16(scaled_half(vget_low_f16(in), scale), scaled_half(vget_high_f16(in), scale)));
+}
+
+/* bfloat16 is the upper half of a float; to nearest even. A NaN's lower half is 0 here, so it stays one. */
+FD_INLINE uint16x4_t scaled_brain(uint16x4_t v, double scale) {
+    const float32x4_t wide = vreinterpretq_f32_u32(vshll_n_u16(v, 16));
+    const uint32x4_t product = vreinterpretq_u32_f32(vmulq_n_f32(wide, (float)scale));
+    const uint32x4_t odd = vandq_u32(vshrq_n_u32(product, 16), vdupq_n_u32(1));
+    return vshrn_n_u32(vaddq_u32(product, vaddq_u32(odd, vdupq_n_u32(0x7FFF))), 16);
+}
+
+FD_INLINE v_data scaled_bf16(v_data v, double scale) {
+    const uint16x8_t in = vreinterpretq_u16_u8(v);
+    return vreinterpretq_u8_u16(
+        vcombine_u16(scaled_brain(vget_low_u16(in), scale), scaled_brain(vget_high_u16(in), scale)));
+}
+
+/* Each element's bit of the word against its own. */
+static const uint16_t bit_2[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+static const uint32_t bit_4[4] = {1, 2, 4, 8};
+static const uint64_t bit_8[2] = {1, 2};
+
+FD_INLINE v_data keep_2(v_data v, uint64_t word, int i) {
+    const uint16x8_t bits = vdupq_n_u16((uint16_t)(word >> (8 * i)));
+    return vandq_u8(v, vreinterpretq_u8_u16(vtstq_u16(bits, vld1q_u16(bit_2))));
+}
+
+FD_INLINE v_data keep_4(v_data v, uint64_t word, int i) {
+    const uint32x4_t bits = vdupq_n_u32((uint32_t)(word >> (4 * i)));
+    return vandq_u8(v, vreinterpretq_u8_u32(vtstq_u32(bits, vld1q_u32(bit_4))));
+}
+
+FD_INLINE v_data keep_8(v_data v, uint64_t word, int i) {
+    const uint64x2_t bits = vdupq_n_u64(word >> (2 * i));
+    return vandq_u8(v, vreinterpretq_u8_u64(vtstq_u64(bits, vld1q_u64(bit_8))));
+}
+
+FD_INLINE v_data keep_16(v_data v, uint64_t word, int i) {
+    return vandq_u8(v, vreinterpretq_u8_u64(vdupq_n_u64(0 - (word >> i & 1))));
+}
+
+#define BACKEND fd_neon
+#define NAME "neon"
+#include "backend_tpl.h"
+
+#endif

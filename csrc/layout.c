@@ -1,0 +1,226 @@
+/* Which runs of bits meet which runs of data: any order of axes, any strides, repeated bits. */
+#include "backend.h"
+#include "bitcopy.h"
+#include "parallel.h"
+
+/* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
+enum { ELEMENTS_PER_THREAD = 1 << 18 };
+
+/*
+ * A unit of work is a run of the innermost axis of y; where the bits of such a run lie apart (Fortran order), a tile
+ * of TILE such runs, whose bits lie side by side the other way and are transposed 64 by 64.
+ */
+enum { RUN = 1 << 16, TILE_RUN = 512, TILE = 64 };
+
+/* Bits that are brought together before they are applied: a block's worth. */
+enum { STAGED = FD_BLOCK };
+
+typedef struct {
+    const fd_run *run;
+    fd_dtype dtype;
+    size_t size;
+    double scale;
+    const uint8_t *bits, *bits_end, *x;
+    uint8_t *y;
+    int bypass;
+    fd_axis run_axis, tile_axis; /* the tile's axis has extent 1 where there are no tiles */
+    int ndim;                    /* the axes around one unit; the last two count tiles, then runs */
+    fd_axis axes[FD_MAX_DIMS + 2];
+} apply_job;
+
+/* A place in the operands. */
+typedef struct {
+    size_t bit;
+    const uint8_t *x;
+    uint8_t *y;
+} place;
+
+static place moved(place at, const fd_axis *axis, size_t steps) {
+    const ptrdiff_t i = (ptrdiff_t)steps;
+    return (place){at.bit + (size_t)(i * axis->bit), at.x + i * axis->x, at.y + i * axis->y};
+}
+
+FD_INLINE void copy_strided(uint8_t *to, ptrdiff_t to_step, const uint8_t *from, ptrdiff_t from_step, size_t n,
+                            size_t size) {
+    for (size_t i = 0; i < n; i++, to += to_step, from += from_step)
+        memcpy(to, from, size);
+}
+
+/* One run whose bits are packed from `bits` on. */
+static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_t n) {
+    const fd_backend *backend = job->run->backend;
+    const ptrdiff_t size = (ptrdiff_t)job->size, x_step = job->run_axis.x, y_step = job->run_axis.y;
+    if (x_step == size && y_step == size) {
+        backend->apply[job->dtype](bits, n, job->scale, at.x, at.y, job->bypass && (uintptr_t)at.y % 16 == 0);
+        return;
+    }
+    uint8_t word[FD_WORD * 16] __attribute__((aligned(64)));
+    for (size_t i = 0; i < n; i += FD_WORD, bits += 8) {
+        const size_t count = n - i < FD_WORD ? n - i : FD_WORD;
+        const uint8_t *x = at.x + (ptrdiff_t)i * x_step;
+        uint8_t *y = at.y + (ptrdiff_t)i * y_step;
+#define STAGE(bytes)                                         \
+    copy_strided(word, bytes, x, x_step, count, bytes);      \
+    backend->apply[job->dtype](bits, count, job->scale, word, word, 0); \
+    copy_strided(y, y_step, word, bytes, count, bytes);      \
+    break
+        switch (size) { /* constant sizes: single moves */
+        case 2: STAGE(2);
+        case 4: STAGE(4);
+        case 8: STAGE(8);
+        default: STAGE(16);
+        }
+#undef STAGE
+    }
+}
+
+/* One run whose bits are anywhere: brought together first, unless they are. */
+static void apply_scattered(const apply_job *job, place at, size_t n) {
+    const fd_axis *axis = &job->run_axis;
+    if (axis->bit == 1 && at.bit % 8 == 0) {
+        apply_run(job, job->bits + at.bit / 8, at, n);
+        return;
+    }
+    uint8_t staged[STAGED / 8 + FD_BIT_SLACK];
+    for (size_t count; n > 0; n -= count, at = moved(at, axis, count)) {
+        count = n < STAGED ? n : STAGED;
+        memset(staged, 0, (count + 7) / 8);
+        if (axis->bit == 0) {
+            if (job->bits[at.bit / 8] >> at.bit % 8 & 1)
+                fill_bits(staged, count);
+        } else {
+            for (size_t i = 0, bit = at.bit; i < count; i++, bit += (size_t)axis->bit)
+                staged[i / 8] |= (uint8_t)((job->bits[bit / 8] >> bit % 8 & 1) << i % 8);
+        }
+        apply_run(job, staged, at, count);
+    }
+}
+
+/* Hacker's Delight, 7-3: swaps ever smaller off-diagonal squares. Bit c of word r becomes bit r of word c. */
+static void transpose_64(uint64_t words[64]) {
+    uint64_t mask = UINT64_C(0x00000000FFFFFFFF);
+    for (int width = 32; width > 0; width >>= 1, mask ^= mask << width)
+        for (int r = 0; r < 64; r = (r + width + 1) & ~width) {
+            const uint64_t swap = (words[r] >> width ^ words[r + width]) & mask;
+            words[r] ^= swap << width;
+            words[r + width] ^= swap;
+        }
+}
+
+/* Up to 64 bits from bit `at` on, without a read past the end. */
+static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
+    const uint8_t *bytes = job->bits + at / 8;
+    if (job->bits_end - bytes >= 9)
+        return bits_at(bytes, at % 8);
+    uint8_t last[9] = {0};
+    memcpy(last, bytes, (at % 8 + n + 7) / 8);
+    return bits_at(last, at % 8);
+}
+
+/* `width` runs side by side, whose bits are neighbours across the runs. */
+static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
+    uint8_t bits[TILE][TILE_RUN / 8];
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t words[64] = {0};
+        const size_t rows = n - i < 64 ? n - i : 64;
+        for (size_t r = 0; r < rows; r++)
+            words[r] = load_bits(job, moved(at, &job->run_axis, i + r).bit, width);
+        transpose_64(words);
+        for (size_t c = 0; c < width; c++)
+            store_le64(bits[c] + i / 8, words[c]);
+    }
+    for (size_t c = 0; c < width; c++)
+        apply_run(job, bits[c], moved(at, &job->tile_axis, c), n);
+}
+
+static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
+
+static void apply_units(const void *job_, size_t begin, size_t end) {
+    const apply_job *job = job_;
+    const int tiles = job->ndim - 2, runs = job->ndim - 1;
+    const size_t tile = job->tile_axis.extent > 1 ? TILE : 1, run = tile > 1 ? TILE_RUN : RUN;
+    place at = {0, job->x, job->y};
+    size_t i[FD_MAX_DIMS + 2], rest = begin;
+    for (int d = runs; d >= 0; d--) {
+        i[d] = rest % job->axes[d].extent;
+        rest /= job->axes[d].extent;
+        at = moved(at, &job->axes[d], i[d]);
+    }
+    for (size_t unit = begin; unit < end; unit++) {
+        const size_t n = at_most(job->run_axis.extent - i[runs] * run, run);
+        if (tile > 1)
+            apply_tile(job, at, n, at_most(job->tile_axis.extent - i[tiles] * tile, tile));
+        else
+            apply_scattered(job, at, n);
+        for (int d = runs; d >= 0; d--) {
+            at = moved(at, &job->axes[d], 1);
+            if (++i[d] < job->axes[d].extent)
+                break;
+            at = moved(at, &job->axes[d], 0 - job->axes[d].extent);
+            i[d] = 0;
+        }
+    }
+}
+
+static size_t magnitude(ptrdiff_t step) { return step < 0 ? 0 - (size_t)step : (size_t)step; }
+
+/* Largest steps of y first, so that memory is walked in order; then each axis that continues the next joins it. */
+static int merge_axes(fd_axis *axes, int ndim) {
+    for (int d = 1; d < ndim; d++)
+        for (int e = d; e > 0 && magnitude(axes[e - 1].y) < magnitude(axes[e].y); e--) {
+            const fd_axis swap = axes[e];
+            axes[e] = axes[e - 1];
+            axes[e - 1] = swap;
+        }
+    int last = -1;
+    for (int d = 0; d < ndim; d++) {
+        const ptrdiff_t extent = (ptrdiff_t)axes[d].extent;
+        if (extent == 1)
+            continue;
+        if (last >= 0 && axes[last].bit == extent * axes[d].bit && axes[last].x == extent * axes[d].x &&
+            axes[last].y == extent * axes[d].y) {
+            axes[d].extent *= axes[last].extent;
+            axes[last] = axes[d];
+        } else {
+            axes[++last] = axes[d];
+        }
+    }
+    return last + 1;
+}
+
+/* An axis of `extent` cut into pieces: the axis that counts them. */
+static fd_axis pieces(fd_axis axis, size_t piece) {
+    const ptrdiff_t step = (ptrdiff_t)piece;
+    return (fd_axis){(axis.extent - 1) / piece + 1, axis.bit * step, axis.x * step, axis.y * step};
+}
+
+void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double scale, const uint8_t *bits,
+              const void *x, void *y) {
+    apply_job job = {.run = run, .dtype = dtype, .size = fd_itemsize(dtype), .scale = scale, .bits = bits, .x = x};
+    size_t n = 1, last_bit = 0, units = 1;
+    job.y = y;
+    for (int d = 0; d < ndim; d++) {
+        n *= axes[d].extent;
+        last_bit += (axes[d].extent - 1) * (size_t)axes[d].bit;
+    }
+    if (n == 0)
+        return;
+    job.bits_end = bits + last_bit / 8 + 1;
+    job.bypass = x != y && n * job.size > run->cache_bytes;
+    ndim = merge_axes(axes, ndim);
+    const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size};
+    job.run_axis = ndim > 0 ? axes[--ndim] : single;
+    job.tile_axis = single;
+    for (int d = 0; d < ndim; d++)
+        if (job.run_axis.bit > 1 && axes[d].bit == 1)
+            job.tile_axis = axes[d];
+        else
+            job.axes[job.ndim++] = axes[d];
+    const int tiled = job.tile_axis.extent > 1;
+    job.axes[job.ndim++] = pieces(job.tile_axis, tiled ? TILE : 1);
+    job.axes[job.ndim++] = pieces(job.run_axis, tiled ? TILE_RUN : RUN);
+    for (int d = 0; d < job.ndim; d++)
+        units *= job.axes[d].extent;
+    const size_t useful = n / ELEMENTS_PER_THREAD + 1;
+    fd_parallel(useful < (size_t)run->threads ? (int)useful : run->threads, units, apply_units, &job);
+}
