@@ -1,0 +1,12 @@
+cimport numpy as cnp
+
+from .c_fastdrop cimport fd_dtype
+
+cdef extern from "numpy/arrayobject.h":  # what NumPy's own pxd lacks
+    int NPY_HALF, NPY_USERDEF
+
+cdef double probability(object p) except -1.0
+cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct)
+cdef cnp.ndarray output(object out, cnp.ndarray x, str name)
+cdef bint keeps_bits(object store) except -1
+cdef object integer(object value, str name, object limit)

@@ -1,0 +1,144 @@
+"""The rules for arguments: one small function each, with one message."""
+
+import operator
+import sys
+
+import numpy as np
+
+cimport numpy as cnp
+
+from .c_fastdrop cimport FD_BF16, FD_C64, FD_C128, FD_F16, FD_F32, FD_F64, fd_dtype
+
+cnp.import_array()
+
+
+cdef double probability(object p) except -1.0:
+    """p as a double in [0, 1]."""
+    cdef double value
+    if type(p) is float:
+        value = <double> p
+    else:
+        if isinstance(p, (bool, np.bool_, str, bytes)) or (isinstance(p, np.ndarray) and p.ndim > 0):
+            raise TypeError(f"p must be a real number, got {type(p).__name__}")
+        if isinstance(p, np.ndarray):
+            p = p.item()
+        try:
+            value = p
+        except TypeError:
+            raise TypeError(f"p must be a real number, got {type(p).__name__}") from None
+        except OverflowError:
+            raise ValueError(f"p must be between 0 and 1, got {p}") from None
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"p must be between 0 and 1, got {p}")
+    return value + 0.0  # -0.0 is 0
+
+
+cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
+    """Whether x has one of the six dtypes, in any byte order."""
+    cdef int number = cnp.PyArray_TYPE(x)
+    if number == cnp.NPY_FLOAT:
+        dtype[0] = FD_F32
+    elif number == cnp.NPY_DOUBLE:
+        dtype[0] = FD_F64
+    elif number == NPY_HALF:
+        dtype[0] = FD_F16
+    elif number == cnp.NPY_CFLOAT:
+        dtype[0] = FD_C64
+    elif number == cnp.NPY_CDOUBLE:
+        dtype[0] = FD_C128
+    elif number >= NPY_USERDEF and x.dtype.name == "bfloat16":
+        dtype[0] = FD_BF16
+    else:
+        return 0
+    return 1
+
+
+cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct):
+    """x as a plain ndarray of a known dtype; direct: it is aligned and in native byte order."""
+    cdef cnp.ndarray array
+    if type(x) is not cnp.ndarray:
+        # A masked array cannot exist before its module does.
+        if "numpy.ma" in sys.modules and isinstance(x, sys.modules["numpy.ma"].MaskedArray):
+            raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
+        x = np.asarray(x)
+    array = x
+    if not dtype_of(array, dtype):
+        raise TypeError(
+            f"{name} must have dtype float16, bfloat16, float32, float64, complex64 or complex128, "
+            f"got {array.dtype}: cast it first, as in {name}.astype(numpy.float32)")
+    direct[0] = cnp.PyArray_ISBEHAVED_RO(array)
+    return array
+
+
+cdef bint overlaps_itself(object out) except -1:
+    """Whether two elements of out may share memory: false only if each step clears all the smaller ones."""
+    reach = out.itemsize
+    for step, extent in sorted(zip(map(abs, out.strides), out.shape)):
+        if extent > 1:
+            if step < reach:
+                return True
+            reach += step * (extent - 1)
+    return False
+
+
+cdef bint apart(object x, object out) except -1:
+    """Whether no element of out is memory of x; false where that is too costly to decide."""
+    try:
+        return not np.shares_memory(x, out, max_work=1 << 20)
+    except getattr(np, "exceptions", np).TooHardError:  # it moved in NumPy 1.25
+        return False
+
+
+cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
+    """out, fit to receive the result for an array that the user knows under that name."""
+    cdef object x = source
+    if out is x and cnp.PyArray_ISBEHAVED(source) and cnp.PyArray_IS_C_CONTIGUOUS(source):
+        return source
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy.ndarray, got {type(out).__name__}")
+    if out.shape != x.shape:
+        raise ValueError(f"out must have shape {x.shape}, got {out.shape}")
+    if out.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
+        raise ValueError(f"out must have dtype {x.dtype.newbyteorder('=')}, got {out.dtype.newbyteorder('=')}")
+    if not out.dtype.isnative:
+        raise ValueError(f"out must be in native byte order, got {out.dtype.str}")
+    if not out.flags.writeable:
+        raise ValueError("out must be writable, got a read-only array")
+    if not out.flags.aligned:
+        raise ValueError("out must be aligned, got a misaligned array")
+    if out.size and overlaps_itself(out):
+        raise ValueError(f"out must not overlap itself, got strides {out.strides}")
+    same = x.dtype.isnative and x.strides == out.strides and cnp.PyArray_DATA(source) == cnp.PyArray_DATA(out)
+    if not same and not apart(x, out):
+        raise ValueError(f"out must be {name} itself or memory apart from it, got a partial overlap")
+    return out
+
+
+cdef bint keeps_bits(object store) except -1:
+    if store == "bits":
+        return True
+    if store == "recipe":
+        return False
+    raise ValueError(f"store must be 'bits' or 'recipe', got {store!r}")
+
+
+cdef object integer(object value, str name, object limit):
+    """value as an int in [0, limit)."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}") from None
+    if not 0 <= number < limit:
+        raise ValueError(f"{name} must be between 0 and 2**{limit.bit_length() - 1} - 1, got {number}")
+    return number
+
+
+def natural(value, name):
+    """value as an int of at least 0."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}") from None
+    if number < 0:
+        raise ValueError(f"{name} must be at least 0, got {number}")
+    return number

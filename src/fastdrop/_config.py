@@ -1,0 +1,69 @@
+"""What the library was built with and what it chose on this machine."""
+
+import platform
+
+import numpy as np
+
+from . import _engine
+from ._version import __version__
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def show_config(mode="stdout"):
+    """Show versions, compiler, OpenMP, threads and backends.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}
+        Print, or return a dict of dicts.
+
+    Returns
+    -------
+    dict or None
+
+    Examples
+    --------
+    >>> import fastdrop as fd
+    >>> fd.show_config(mode="dicts")["backends"]["in use"] == fd.backend()
+    True
+    """
+    if mode not in ("stdout", "dicts"):
+        raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
+    build = _engine.build()
+    compiler, _, version = build["compiler"].partition(" ")
+    config = {
+        "fastdrop": {"version": __version__},
+        "numpy": {"version": np.__version__},
+        "compiler": {"name": compiler, "version": version},
+        "openmp": {
+            "enabled": build["openmp"],
+            "why": "the compiler has it" if build["openmp"] else "the compiler had none: one thread only",
+        },
+        "threads": {"count": _engine.get_num_threads(), "source": build["threads source"]},
+        "backends": {
+            "available": _engine.backends(),
+            "in use": _engine.backend(),
+            "why": build["backend reason"],
+        },
+        "processor": _processor(),
+    }
+    if mode == "dicts":
+        return config
+    for name, entry in config.items():
+        if isinstance(entry, dict):
+            print(f"{name}:")
+            for key, value in entry.items():
+                print(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
+        else:
+            print(f"{name}: {entry}")
+    return None

@@ -1,0 +1,184 @@
+"""dropout, its gradient, and the bare Bernoulli array: check, allocate, take a stream, one pass over the data."""
+
+import math
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.bytes cimport PyBytes_FromStringAndSize
+
+from ._checks cimport floating, keeps_bits, output, probability
+from ._mask cimport Mask, new_like
+from ._rng cimport Rng, as_rng
+from .c_fastdrop cimport fd_dtype
+
+from ._engine import set_backend  # noqa: F401  (tests and benchmarks run every backend)
+from ._geometry import resolve
+from ._mask import as_shape
+
+cnp.import_array()
+
+
+cdef object row_of(object rng):
+    return (<Rng> rng)._row if type(rng) is Rng else 0
+
+
+def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits", inverted=True):
+    """Drop elements at random and scale the others: inverted dropout.
+
+    Each element is +0.0 with probability `p` and ``x / (1 - p)`` otherwise. Which ones is a pure function of the
+    key and the stream of `rng`, of `p`, and of the element's index in C order: layout, dtype, threads, processor and
+    release do not matter.
+
+    Parameters
+    ----------
+    x : array_like
+        Of dtype float16, bfloat16 (ml_dtypes), float32, float64, complex64 or complex128; any shape and layout.
+    p : float
+        The probability of dropping, 0 <= p <= 1.
+    rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
+        An `Rng` gives its next stream. A seed gives the same mask at every call, so take an `Rng` in a loop, and
+        `Rng.fold_in` to tell layers apart. A NumPy generator is advanced by two words. None: a source of the process,
+        seeded from the system.
+    out : ndarray, optional
+        Where the result goes: of x's shape and dtype, writable, aligned, native; `x` itself (in place) or apart from
+        it.
+    noise_shape : tuple of int and None, optional
+        A shape that broadcasts to x's; elements that share one of its elements are dropped together. None entries are
+        x's size.
+    offset : int, optional
+        The logical index of the first element, where `x` is a part of a larger flat array.
+    window : tuple (full_shape, start), optional
+        Which part of a larger array `x` is, so that any split gives the mask of the whole.
+    store : {"bits", "recipe"}
+        What the mask keeps: one bit an element, or some hundred bytes from which backward makes the bits again.
+    inverted : bool
+        False: kept elements stay as they are, forward and backward.
+
+    Returns
+    -------
+    y : ndarray
+        `out`, or a new array of x's shape, native dtype and layout.
+    mask : Mask
+        For `dropout_backward`. Its True is kept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written or drawn.
+
+    Notes
+    -----
+    The stream is specified in csrc/README.md.
+
+    References
+    ----------
+    Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
+    from overfitting", JMLR 15, 2014.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> x = np.ones(8, np.float32)
+    >>> y, mask = fd.dropout(x, 0.5, rng=0)
+    >>> y
+    array([2., 0., 0., 2., 0., 2., 2., 0.], dtype=float32)
+    >>> dx = fd.dropout_backward(np.ones_like(y), mask)
+    >>> fd.dropout(x, 0.5, rng=0, out=x)[0] is x
+    True
+    """
+    cdef fd_dtype dtype
+    cdef bint direct
+    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
+    cdef Mask mask = Mask.__new__(Mask)
+    cdef bint stored = keeps_bits(store)
+    cdef Py_ssize_t n
+    mask.shape = (<object> source).shape
+    mask.drawn = True
+    mask.p = probability(p)
+    mask.scale = 1.0 if not inverted else math.inf if mask.p == 1 else 1 / (1 - mask.p)
+    if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row_of(rng):
+        mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
+    y = new_like(source, direct) if out is None else output(out, source, "x")
+    if stored and 0 < mask.p < 1:  # p = 0 and p = 1 need no bits
+        n = cnp.PyArray_SIZE(source) if mask.noise is None else math.prod(mask.noise)
+        mask.stored = PyBytes_FromStringAndSize(NULL, (n + 7) // 8)
+    as_rng(rng).take(&mask.key, &mask.stream)
+    if not direct:
+        cnp.PyArray_CopyInto(y, source)
+        source = y
+    mask.run(dtype, source, y, True)
+    return y, mask
+
+
+def dropout_backward(dy, mask, *, out=None):
+    """Compute the gradient of `dropout`: `dy` masked and scaled as the forward pass was.
+
+    Parameters
+    ----------
+    dy : array_like
+        The gradient of the loss by y, of the mask's shape and any of the dtypes of `dropout`.
+    mask : Mask
+        What `dropout` returned.
+    out : ndarray, optional
+        As in `dropout`; may be `dy`.
+
+    Returns
+    -------
+    dx : ndarray
+        ``dy * scale`` where kept, +0.0 where dropped.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> y, mask = fd.dropout(np.zeros(4), 0.5, rng=1, store="recipe")
+    >>> fd.dropout_backward(np.ones(4), mask)
+    array([0., 0., 0., 2.])
+    """
+    if type(mask) is not Mask:
+        raise TypeError(f"mask must be a fastdrop.Mask, got {type(mask).__name__}: make one with Mask.from_bool")
+    return (<Mask> mask).backward(dy, out, "dy")
+
+
+def bernoulli(shape, p, *, rng=None):
+    """Draw independent Bernoulli variables: True with probability `p`.
+
+    It is what `dropout` with the same `rng` drops: True is dropped here, where a Mask's True is kept.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        The shape of the result.
+    p : float
+        The probability of True, exact to 2**-64.
+    rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
+        As in `dropout`.
+
+    Returns
+    -------
+    ndarray of bool
+
+    Examples
+    --------
+    >>> import fastdrop as fd
+    >>> fd.bernoulli(5, 0.5, rng=0)
+    array([False,  True,  True, False,  True])
+    """
+    cdef Mask mask = Mask.__new__(Mask)
+    mask.shape, mask.p, mask.drawn = as_shape(shape), probability(p), True
+    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
+    np.empty(mask.shape, np.bool_)  # no room for the result: MemoryError before a stream is taken
+    as_rng(rng).take(&mask.key, &mask.stream)
+    dropped = np.unpackbits(np.invert(mask.bits), count=math.prod(mask.shape), bitorder="little")
+    return dropped.view(np.bool_).reshape(mask.shape)
+
+
+def check_layer(p, store):
+    """What a layer refuses when it is made or its p is set; p as a float."""
+    keeps_bits(store)
+    return probability(p)

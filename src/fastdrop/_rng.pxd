@@ -1,0 +1,18 @@
+from libc.stdint cimport uint64_t
+
+from .c_fastdrop cimport fd_key
+
+
+cdef class Rng:
+    cdef fd_key _key
+    cdef uint64_t _counter, _spawned, _row
+    cdef bint _exhausted      # stream 2**64 - 1 has been drawn
+    cdef bint _unseeded       # the key came from the system: a forked child takes another
+    cdef uint64_t _process    # which process (as _rng.process) the key belongs to
+
+    cdef fd_key current_key(self)
+    cdef int take(self, fd_key *key, uint64_t *stream) except -1
+    cdef Rng child(self, fd_key key)
+
+
+cdef Rng as_rng(object rng)

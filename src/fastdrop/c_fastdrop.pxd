@@ -1,0 +1,58 @@
+# csrc/fastdrop.h, in its order, and nothing else.
+from libc.stddef cimport size_t, ptrdiff_t
+from libc.stdint cimport uint8_t, uint64_t
+
+
+cdef extern from "fastdrop.h" nogil:
+    ctypedef struct fd_backend:
+        pass
+
+    const fd_backend *fd_backend_at(int i)
+    const char *fd_backend_name(const fd_backend *backend)
+    int fd_backend_supported(const fd_backend *backend)
+
+    ctypedef struct fd_run:
+        const fd_backend *backend
+        int threads
+        size_t cache_bytes
+
+    fd_run fd_run_default()
+    int fd_max_threads()
+    int fd_has_openmp()
+    const char *fd_compiler()
+
+    ctypedef struct fd_key:
+        uint64_t k0
+        uint64_t k1
+
+    fd_key fd_fold_in(fd_key key, uint64_t v)
+
+    ctypedef struct fd_draw:
+        pass
+
+    fd_draw fd_draw_init(fd_key key, uint64_t stream, double p)
+
+    ctypedef enum fd_dtype:
+        FD_F16
+        FD_BF16
+        FD_F32
+        FD_F64
+        FD_C64
+        FD_C128
+
+    size_t fd_itemsize(fd_dtype dtype)
+    void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
+                    const void *x, void *y, uint8_t *bits)
+    void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *shape, const uint64_t *index_stride,
+                 uint64_t start, uint8_t *bits)
+
+    int FD_MAX_DIMS
+
+    ctypedef struct fd_axis:
+        size_t extent
+        ptrdiff_t bit
+        ptrdiff_t x
+        ptrdiff_t y
+
+    void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double scale, const uint8_t *bits,
+                  const void *x, void *y)
