@@ -1,0 +1,447 @@
+"""Bad input: the text of each error, and that nothing was written and nothing drawn.
+
+A case is (call, error, message). The call takes a scene; <any> in a message stands for what is left open.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import as_strided
+
+import fastdrop as fd
+
+SWAPPED = np.dtype("f4").newbyteorder()
+
+
+def scene():
+    """Arrays, most of three float32, and what draws: a call uses them by name and may change none of them."""
+    s = SimpleNamespace(x=np.arange(1, 4, dtype="f4"), buffer=np.arange(12, dtype="f4"), list=[1.0, 2.0, 3.0])
+    s.x4, s.f8, s.i8, s.swapped, s.readonly = (np.ones(n, t) for n, t in zip((4, 3, 3, 3, 3), "fdqff", strict=True))
+    s.swapped = s.swapped.astype(SWAPPED)
+    s.readonly.flags.writeable = False
+    s.misaligned = np.zeros(13, "u1")[1:].view("f4")
+    s.repeated = as_strided(s.buffer, (3,), (0,))
+    s.table, s.tall, s.empty, s.scalar = (np.ones(shape, "f4") for shape in ((3, 4), (10, 2), (0, 4), ()))
+    s.rng, s.generator = fd.Rng(5), np.random.default_rng(3)
+    s.row = s.rng.at_row(2)
+    s.mask = fd.Mask.from_bool(np.array([True, False, True]), 0.5)
+    s.layer = fd.Dropout(0.5, rng=s.rng)
+    s.layer.forward(s.x)
+    return s
+
+
+def snapshot(s):
+    arrays = {name: a.tobytes() for name, a in vars(s).items() if isinstance(a, np.ndarray)}
+    return arrays, s.rng.state, s.row.state, s.generator.bit_generator.state, id(s.layer.mask), fd.get_num_threads()
+
+
+def check(call, error, message):
+    s = scene()
+    before = snapshot(s)
+    with pytest.raises(error, match=rf"\A{re.escape(message).replace('<any>', '.*')}\Z"):
+        call(s)
+    assert snapshot(s) == before
+
+
+def drop(x="x", out=None, rng="rng", **kwargs):
+    """A call of dropout, in place where no out is named."""
+    return lambda s: fd.dropout(getattr(s, x), out=getattr(s, out or x), rng=getattr(s, rng), **kwargs)
+
+
+def cases(*rows):
+    """Parametrises a test by rows of (error, message with {}, *(call, what came))."""
+    flat = [(call, error, text.format(*got)) for error, text, *ways in rows for call, *got in ways]
+    return pytest.mark.parametrize(("call", "error", "message"), [pytest.param(*c, id=c[2][:99]) for c in flat])
+
+
+# p, x
+
+
+def set_p(s, p):
+    s.layer.p = p
+    s.layer.forward(s.x)
+
+
+TAKE_P = {
+    "dropout": lambda s, p: fd.dropout(s.x, p, rng=s.rng, out=s.x),
+    "bernoulli": lambda s, p: fd.bernoulli(3, p, rng=s.rng),
+    "Dropout": lambda s, p: fd.Dropout(p, rng=s.rng),
+    "layer.p": set_p,
+    "from_bool": lambda s, p: fd.Mask.from_bool(np.ones(3, bool), p, scale=1.0),
+    "from_bits": lambda s, p: fd.Mask.from_bits(np.ones(1, "u1"), (1,), p, scale=1.0),
+}
+
+
+@pytest.mark.parametrize("take", TAKE_P)
+@pytest.mark.parametrize("p", [1.5, -0.5, 2, -1, 1 + 2**-52, float("nan"), float("inf"), -5e-324])
+def test_p_out_of_range(take, p):
+    check(lambda s: TAKE_P[take](s, p), ValueError, f"p must be between 0 and 1, got {p}")
+
+
+@pytest.mark.parametrize("take", TAKE_P)
+@pytest.mark.parametrize("p", ["0.5", b"1", None, True, 1j, [0.5], np.array([0.5]), np.zeros(0)], ids=repr)
+def test_p_no_number(take, p):
+    check(lambda s: TAKE_P[take](s, p), TypeError, f"p must be a real number, got {type(p).__name__}")
+
+
+TAKE_X = {
+    "dropout": lambda s, x: fd.dropout(x, rng=s.rng),
+    "in-place": lambda s, x: fd.dropout(x, rng=s.rng, out=x),
+    "p-1": lambda s, x: fd.dropout(x, 1, rng=s.rng),
+    "layer": lambda s, x: s.layer.forward(x),
+    "apply": lambda s, x: s.mask.apply(x),
+    "backward": lambda s, x: fd.dropout_backward(x, s.mask),
+}
+
+
+NAMES = ["bool", "int8", "uint64", "int64", "object"]  # the other dtypes go by several names
+
+
+def no_float(take, got):
+    """The message about a dtype, in the words of each function."""
+    types = "float16, bfloat16, float32, float64, complex64 or complex128"
+    text = f"x must have dtype {types}, got {got}: cast it first, as in x.astype(numpy.float32)"
+    return text.replace("x ", "dy ", 1).replace(" x.", " dy.") if take == "backward" else text
+
+
+@pytest.mark.parametrize("take", TAKE_X)
+@pytest.mark.parametrize("dtype", [*NAMES, "U1", "S1", "M8[D]", "m8[s]", "V4", "g", "G"])
+@pytest.mark.parametrize("n", [3, 0])
+def test_dtype(take, dtype, n):
+    x = np.zeros(n, dtype)
+    if x.dtype in ("f8", "c16"):
+        pytest.skip("longdouble is float64 here")
+    if n == 0 and take in ("apply", "backward"):
+        pytest.skip("the mask has three elements")
+    check(lambda s: TAKE_X[take](s, x), TypeError, no_float(take, dtype if dtype in NAMES else "<any>"))
+
+
+@pytest.mark.parametrize("x", [3, [1, 2], [True], "abc", None, [None, 1.0]], ids=repr)
+def test_no_array_of_floats(x):
+    check(lambda s: fd.dropout(x, rng=s.rng), TypeError, no_float("dropout", "<any>"))
+
+
+@pytest.mark.parametrize("take", TAKE_X)
+def test_masked_array(take):
+    name = "dy" if take == "backward" else "x"
+    message = f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)"
+    check(lambda s: TAKE_X[take](s, np.ma.array(s.x)), TypeError, message)
+
+
+# out
+
+OUT = {
+    "list": (TypeError, "out must be a numpy.ndarray, got list"),
+    "x4": (ValueError, "out must have shape (3,), got (4,)"),
+    "f8": (ValueError, "out must have dtype float32, got float64"),
+    "swapped": (ValueError, f"out must be in native byte order, got {SWAPPED.str}"),
+    "readonly": (ValueError, "out must be writable, got a read-only array"),
+    "misaligned": (ValueError, "out must be aligned, got a misaligned array"),
+    "repeated": (ValueError, "out must not overlap itself, got strides (0,)"),
+}
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_out(name):
+    check(drop(out=name), *OUT[name])
+    check(drop(out=name, p=1, store="recipe"), *OUT[name])
+    check(lambda s: fd.dropout_backward(s.x, s.mask, out=getattr(s, name)), *OUT[name])
+    check(lambda s: s.mask.apply(s.x, out=getattr(s, name)), *OUT[name])
+    check(lambda s: s.layer.backward(s.x, out=getattr(s, name)), *OUT[name])
+
+
+@pytest.mark.parametrize("name", ["swapped", "readonly", "misaligned", "repeated"])
+def test_in_place_where_out_may_not_be(name):
+    check(drop(name), *OUT[name])
+    check(lambda s: fd.dropout_backward(getattr(s, name), s.mask, out=getattr(s, name)), *OUT[name])
+
+
+OVERLAPS = {  # (x, out) as views of a buffer
+    "shifted": (lambda b: b[:3], lambda b: b[1:4]),
+    "shifted-back": (lambda b: b[1:4], lambda b: b[:3]),
+    "reversed": (lambda b: b[:3], lambda b: b[2::-1]),
+    "stretched": (lambda b: b[:3], lambda b: b[:5:2]),
+    "half-an-item": (lambda b: b[:6].view("c8"), lambda b: b[1:7].view("c8")),
+    "transposed": (lambda b: b[:9].reshape(3, 3), lambda b: b[:9].reshape(3, 3).T),
+    "x-broadcast": (lambda b: np.broadcast_to(b[1:2], (3,)), lambda b: b[:3]),
+    "x-repeated": (lambda b: as_strided(b, (3,), (0,)), lambda b: b[:3]),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_partial_overlap(name):
+    x, out = OVERLAPS[name]
+    message = "out must be {} itself or memory apart from it, got a partial overlap"
+    check(lambda s: fd.dropout(x(s.buffer), rng=s.rng, out=out(s.buffer)), ValueError, message.format("x"))
+    mask = fd.Mask.from_bool(np.ones(x(np.zeros(12, "f4")).shape, bool), 0.5)
+    call = lambda s: fd.dropout_backward(x(s.buffer), mask, out=out(s.buffer))  # noqa: E731
+    check(call, ValueError, message.format("dy"))
+
+
+# noise_shape, offset, window, row, store, shape
+
+
+def tall(**kwargs):
+    return drop("tall", **kwargs)
+
+
+def table(full_shape, start, **kwargs):
+    return drop("table", window=(full_shape, start), **kwargs)
+
+
+@cases(
+    (
+        TypeError,
+        "noise_shape must be a tuple of ints and None, got {}",
+        *((tall(noise_shape=n), got) for n, got in [(1.0, "float"), ("ab", "str"), ((1.0, 2), "float")]),
+    ),
+    (
+        ValueError,
+        "noise_shape must broadcast to x's shape (10, 2), got {}",
+        *((tall(noise_shape=n), n) for n in [(3,), (-1, 2), (1, 10, 2), (1, None, None), (0, 2), (5, 1), (2**64, 2)]),
+    ),
+    (
+        ValueError,
+        "noise_shape must have only None and 1 beside {}, got (10, None)",
+        (tall(noise_shape=(10, None), window=((20, 2), (0, 0))), "a window"),
+        (tall(noise_shape=(10, None), rng="row"), "an rng at a row"),
+    ),
+    (TypeError, "offset must be an int, got {}", (drop(offset=1.0), "float"), (drop(offset="1"), "str")),
+    (ValueError, "offset must be at least 0, got {}", (drop(offset=-1), -1), (drop(offset=-(2**64)), -(2**64))),
+    (
+        ValueError,
+        "offset + n must be at most 2**64, got {} + {}",
+        (drop(offset=2**64 - 2), 2**64 - 2, 3),
+        (drop(offset=2**64), 2**64, 3),
+        (drop("empty", offset=2**64 + 1), 2**64 + 1, 0),
+        (tall(offset=2**64 - 1, noise_shape=(1, 2)), 2**64 - 1, 2),
+    ),
+    (ValueError, "offset and window exclude each other, got both", (table((3, 4), (0, 0), offset=1),)),
+    (
+        ValueError,
+        "offset and window exclude an rng at a row, got row 2",
+        (drop(offset=1, rng="row"),),
+        (table((3, 4), (0, 0), rng="row"),),
+    ),
+    (ValueError, "an rng at a row needs an x with an axis, got a 0-d array", (drop("scalar", rng="row"),)),
+    (
+        TypeError,
+        "window must be a pair (full_shape, start) of int sequences, got {}",
+        (drop(window=3), "int"),
+        (table((9.5, 4), (0, 0)), "<any>"),
+    ),
+    (
+        ValueError,
+        "window must have x's 2 axes, got full_shape {} and start {}",
+        *((table(*w), *w) for w in [((3,), (0,)), ((3, 4), (0,)), ((3,), (0, 0)), ((1, 3, 4), (0, 0, 0)), ((), ())]),
+    ),
+    (
+        ValueError,
+        "window must lie inside full_shape {}, got start {} and shape (3, 4)",
+        *((table((4, 4), start), (4, 4), start) for start in [(2, 0), (0, 1), (-1, 0), (0, 2**64 - 1), (2**63, 0)]),
+        *((table(full, (0, 0)), full, (0, 0)) for full in [(4, 3), (-4, 4), (0, 0)]),
+    ),
+    (
+        ValueError,
+        "the product of full_shape must be at most 2**64, got {}",
+        *((table(full, (0, 0)), full) for full in [(2**33, 2**33), (2**64, 4), (4, 2**63 + 1), (2**70, 2**70)]),
+    ),
+    (ValueError, "store must be 'bits' or 'recipe', got 'foo'", (drop(store="foo"),)),
+    (
+        TypeError,
+        "shape must be an int or a sequence of ints, got {}",
+        (lambda s: fd.bernoulli(1.5, 0.5, rng=s.rng), "float"),
+    ),
+    (ValueError, "shape must not be negative, got {}", (lambda s: fd.bernoulli((2, -1), 0.5, rng=s.rng), (2, -1))),
+)
+def test_place(call, error, message):
+    check(call, error, message)
+
+
+def test_an_empty_array_may_stand_at_the_end():
+    y, mask = fd.dropout(np.ones((0, 4), "f4"), rng=1, offset=2**64)
+    assert y.shape == mask.shape == (0, 4)
+
+
+# Masks and layers
+
+BITS = np.array([255, 1], "u1")
+from_bits, from_bool = fd.Mask.from_bits, fd.Mask.from_bool
+
+
+@cases(
+    (
+        TypeError,
+        "mask must be a fastdrop.Mask, got {}: make one with Mask.from_bool",
+        (lambda s: fd.dropout_backward(s.x, s.x > 1, out=s.x), "ndarray"),
+        (lambda s: fd.dropout_backward(s.x, None), "NoneType"),
+    ),
+    (
+        ValueError,
+        "{} must have the mask's shape (3,), got {}",
+        (lambda s: fd.dropout_backward(s.x4, s.mask, out=s.x4), "dy", (4,)),
+        (lambda s: fd.dropout_backward(s.table, s.mask), "dy", (3, 4)),
+        (lambda s: fd.dropout_backward(s.scalar, s.mask), "dy", ()),
+        (lambda s: s.layer.backward(s.x4, out=s.x4), "dy", (4,)),
+        (lambda s: s.mask.apply(s.x4, out=s.x4), "x", (4,)),
+    ),
+    (
+        TypeError,
+        "a must be a bool array, got {}",
+        (lambda s: from_bool(s.i8, 0.5), "int64"),
+        (lambda s: from_bool([True], 0.5), "list"),
+    ),
+    (
+        TypeError,
+        "bits must be a uint8 array, got {}",
+        (lambda s: from_bits(s.i8, (3,), 0.5), "int64"),
+        (lambda s: from_bits([1], (3,), 0.5), "list"),
+    ),
+    (ValueError, "bits must have 2 bytes for shape (9,), got {}", (lambda s: from_bits(BITS[:1], (9,), 0.5), 1)),
+    (ValueError, "bits must be 0 past the end, got a set bit", (lambda s: from_bits(BITS[:1], (7,), 0.5),)),
+    (
+        ValueError,
+        "scale must be given at p=1, where an element is kept",
+        (lambda s: from_bits(BITS, (9,), 1),),
+        (lambda s: from_bool(np.array([False, True]), 1.0),),
+    ),
+    (
+        ValueError,
+        "scale must be finite and positive, got {}",
+        *((lambda s, v=v: from_bool(s.x > 1, 0.5, scale=v), v) for v in (-1.0, 0.0, np.inf, np.nan)),
+        (lambda s: from_bits(BITS, (9,), 0.5, scale=-2.5), -2.5),
+    ),
+    (RuntimeError, "backward needs a forward before it", (lambda s: fd.Dropout(0.5).backward(s.x, out=s.x),)),
+)
+def test_mask_or_layer(call, error, message):
+    check(call, error, message)
+
+
+def test_refused_calls_leave_the_layer():
+    """Its mask, its counter and its backward are those of the last good forward."""
+    s = scene()
+    dx = s.layer.backward(s.x)
+    for bad in (s.i8, np.ma.array(s.x), [*s.list, None]):
+        with pytest.raises(TypeError):
+            s.layer.forward(bad)
+    np.testing.assert_array_equal(s.layer.backward(s.x), dx)
+    assert s.rng.counter == 1
+
+
+# Rng, threads, backends
+
+DRAWS = {
+    "dropout": lambda s, rng: fd.dropout(s.x, rng=rng, out=s.x),
+    "bernoulli": lambda s, rng: fd.bernoulli(3, 0.5, rng=rng),
+    "Dropout": lambda s, rng: fd.Dropout(0.5, rng=rng),
+    "forward": lambda s, rng: s.layer.forward(s.x, rng=rng),
+}
+NOT_RNG = "rng must be an Rng, a seed, a numpy Generator, a BitGenerator or None, got {}"
+STATE = {"version": 1, "key": "0" * 32, "counter": 0, "spawned": 0, "row": 0}
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.parametrize(
+    ("rng", "error", "message"),
+    [
+        *((rng, TypeError, NOT_RNG.format(type(rng).__name__)) for rng in ("abc", b"abc", 1.5)),
+        (np.random.RandomState(0), TypeError, "rng must not be a RandomState: pass numpy.random.default_rng(...)"),
+        (-1, ValueError, "a seed must be non-negative, got -1"),
+    ],
+    ids=["str", "bytes", "float", "RandomState", "negative"],
+)
+def test_rng(draw, rng, error, message):
+    check(lambda s: DRAWS[draw](s, rng), error, message)
+
+
+INTS = {  # call of one int: (its name, the least)
+    "spawn": (lambda s, n: s.rng.spawn(n), "n", 0),
+    "at_row": (lambda s, r: s.rng.at_row(r), "r", 0),
+    "threads": (lambda s, n: fd.set_num_threads(n), "n", 1),
+}
+
+
+@pytest.mark.parametrize("name", INTS)
+def test_int(name):
+    call, word, least = INTS[name]
+    check(lambda s: call(s, 1.0), TypeError, f"{word} must be an int, got float")
+    check(lambda s: call(s, least - 1), ValueError, f"{word} must be at least {least}, got {least - 1}")
+
+
+@pytest.mark.parametrize("name", ["k0", "k1", "counter"])
+def test_from_key(name):
+    for value in (-1, 2**64):
+        call = lambda s, v=value: fd.Rng.from_key(**{"k0": 1, "k1": 2, name: v})  # noqa: E731
+        check(call, ValueError, f"{name} must be between 0 and 2**64 - 1, got {value}")
+    check(lambda s: fd.Rng.from_key(**{"k0": 1, "k1": 2, name: 1.0}), TypeError, f"{name} must be an int, got float")
+
+
+@cases(
+    (TypeError, "fold_in needs at least one int", (lambda s: s.rng.fold_in(),)),
+    (TypeError, "fold_in takes ints, got {}", (lambda s: s.rng.fold_in(0, 1.0), "float")),
+    (
+        ValueError,
+        "fold_in takes ints in [0, 2**63), got {}",
+        *((lambda s, v=v: s.rng.fold_in(0, v), v) for v in (-1, 2**63, 2**64)),
+    ),
+    (ValueError, "a seed must be non-negative, got {}", (lambda s: fd.Rng(-1), -1)),
+    (TypeError, "state must be a dict, got {}", (lambda s: setattr(s.rng, "state", [1]), "list")),
+    (
+        ValueError,
+        "state must have the keys version, key, counter, spawned, row, got {}",
+        (lambda s: setattr(s.rng, "state", {}), []),
+        (lambda s: setattr(s.rng, "state", {"key": "0" * 32}), ["key"]),
+    ),
+    (ValueError, "state version must be 1, got {}", (lambda s: setattr(s.rng, "state", STATE | {"version": 2}), 2)),
+    (
+        ValueError,
+        "state key must be 32 hex digits, got {}",
+        *((lambda s, k=k: setattr(s.rng, "state", STATE | {"key": k}), repr(k)) for k in ("xyz", "0x" + "1" * 30)),
+    ),
+)
+def test_rng_methods(call, error, message):
+    check(call, error, message)
+
+
+def test_exhausted_counter():
+    x = np.ones(3)
+    rng = fd.Rng.from_key(1, 2, counter=2**64 - 1)
+    fd.dropout(x, rng=rng)
+    for call in (lambda: fd.dropout(x, rng=rng, out=x), lambda: fd.bernoulli(3, 0.5, rng=rng)):
+        with pytest.raises(OverflowError, match=r"\Athe rng's counter is exhausted: take fold_in or spawn\Z"):
+            call()
+        assert rng.counter == 2**64 - 1
+    assert (x == 1).all()
+
+
+@pytest.mark.parametrize("make", [lambda g: g, lambda g: g.bit_generator], ids=["Generator", "BitGenerator"])
+def test_generator_does_not_advance(make):
+    for kwargs in ({"p": 2}, {"offset": -1}, {"store": "foo"}, {"noise_shape": (2,)}, {"out": np.ones(4)}):
+        check(lambda s, kwargs=kwargs: fd.dropout(np.ones(3), rng=make(s.generator), **kwargs), ValueError, "<any>")
+
+
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer ends the process")
+@pytest.mark.parametrize("n", [2**47, 2**59])
+def test_failed_allocation(n):
+    s = scene()
+    before = snapshot(s)
+    for call in (
+        lambda: fd.dropout(np.broadcast_to(s.x[:1], (n,)), rng=s.rng),
+        lambda: fd.bernoulli(8 * n, 0.5, rng=s.rng),
+    ):
+        with pytest.raises(MemoryError):
+            call()
+    assert snapshot(s) == before
+
+
+def test_unknown_backend():
+    env = {**os.environ, "FASTDROP_BACKEND": "foo"}
+    run = subprocess.run([sys.executable, "-c", "import fastdrop"], env=env, capture_output=True, text=True)
+    assert run.returncode == 1
+    last = run.stderr.strip().splitlines()[-1]
+    assert last == f"ImportError: FASTDROP_BACKEND must be one of {', '.join(fd.backends())}, got 'foo'"
