@@ -25,9 +25,9 @@ GUARD = 0xA5
 def backend(request):
     """The test runs on every backend of this processor."""
     old = fd.backend()
-    fd._core.set_backend(request.param)
+    fd._engine.set_backend(request.param)
     yield request.param
-    fd._core.set_backend(old)
+    fd._engine.set_backend(old)
 
 
 @pytest.fixture(params=THREADS, ids="t{}".format)

@@ -80,7 +80,7 @@ def test_forward_and_backward(backend, dtype, n, offset, p, threads, align):
         assert_same(mask.apply(dy), dx)
 
 
-@pytest.mark.parametrize("dtype", DTYPES[-4:], ids=str)
+@pytest.mark.parametrize("dtype", [np.dtype("f4"), np.dtype("c16")], ids=str)
 def test_enough_work_for_a_team(backend, threads, dtype):
     n, p, offset = 2**20 + 4099, 0.1, 4095
     x, keep = values(n, dtype), kept(p, n, offset)
@@ -134,14 +134,14 @@ def test_rounding_of_every_16_bit_pattern(backend, dtype, store):
     for y, mask in three_ways(drop(p, store=store), x, 1):
         assert_same(y[keep][: 2**16], want)
         assert_same(y, expected(x, keep, p))
-    assert_same(fd.dropout_backward(x, mask)[keep][: 2**16], want)
+        assert_same(fd.dropout_backward(x, mask), expected(x, keep, p))
     assert_same(fd.Mask.from_bool(np.ones(2**16, bool), p).apply(patterns), want)
 
 
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if d.itemsize == 2], ids=str)
 def test_every_dropped_16_bit_pattern_is_zero(backend, dtype):
     x = np.arange(2**16, dtype=np.uint16).view(dtype)
-    y, mask = fd.dropout(x, 0.9, rng=rng())
+    y, _ = fd.dropout(x, 0.9, rng=rng())
     assert not to_bits(y)[~kept(0.9, x.size)].any()
     none = fd.Mask.from_bool(np.zeros(x.size, bool), 0.9)
     assert not to_bits(none.apply(x)).any()
@@ -178,7 +178,7 @@ def test_p_1_gives_positive_zeros(backend, dtype, store, inverted):
 
 @pytest.mark.parametrize("p", [np.float32(0.1), np.float16(0.3), np.float64(0.1), np.array(0.25), np.int64(1), 1, -0.0])
 def test_p_is_widened_to_a_double(p):
-    y, mask = fd.dropout(values(4099, np.dtype("f4")), p, rng=rng())
+    _, mask = fd.dropout(values(4099, np.dtype("f4")), p, rng=rng())
     assert type(mask.p) is float
     assert mask.p == float(p)
     np.testing.assert_array_equal(mask.to_bool(), kept(float(p), 4099))
@@ -191,7 +191,7 @@ def test_p_is_widened_to_a_double(p):
 def test_backward_is_the_gradient(backend, store):
     generator = np.random.default_rng(0)
     x, weight, way = generator.standard_normal((3, 40, 33))
-    y, mask = fd.dropout(x, 0.3, rng=5, store=store)
+    _, mask = fd.dropout(x, 0.3, rng=5, store=store)
 
     def loss(t):
         return (weight * fd.dropout(x + t * way, 0.3, rng=5)[0]).sum()
@@ -202,14 +202,14 @@ def test_backward_is_the_gradient(backend, store):
 
 @every_store
 def test_zero_input_leaks_no_gradient(backend, store):
-    y, mask = fd.dropout(np.zeros(1000), 0.5, rng=rng(), store=store)
+    _, mask = fd.dropout(np.zeros(1000), 0.5, rng=rng(), store=store)
     np.testing.assert_array_equal(fd.dropout_backward(np.ones(1000), mask), 2.0 * kept(0.5, 1000))
 
 
 @every_dtype
 @every_store
 def test_dy_has_a_dtype_of_its_own(backend, dtype, store):
-    y, mask = fd.dropout(np.ones(513, np.float32), 0.1, rng=rng(), store=store)
+    _, mask = fd.dropout(np.ones(513, np.float32), 0.1, rng=rng(), store=store)
     dy = values(513, dtype)
     assert_same(fd.dropout_backward(dy, mask), expected(dy, kept(0.1, 513), 0.1))
 
@@ -235,7 +235,7 @@ def test_every_valid_call_takes_one_stream(backend):
     r, x = rng(7), np.ones(300)
     calls = [(x, 0.5), (x, 0), (x, 1), (np.ones(0), 0.5), (np.ones((3, 0)), 0), (x[:1], 0.5), (x, 0.5)]
     for i, (a, p) in enumerate(calls):
-        y, mask = fd.dropout(a, p, rng=r, store=STORES[i % 2])
+        _, mask = fd.dropout(a, p, rng=r, store=STORES[i % 2])
         assert r.counter == 8 + i
         np.testing.assert_array_equal(mask.to_bool(), kept(p, a.size, stream=7 + i).reshape(a.shape))
     np.testing.assert_array_equal(fd.bernoulli(300, 0.5, rng=r), ~kept(0.5, 300, stream=14))

@@ -78,7 +78,8 @@ def test_inplace_is_about_forward_alone():
     y = expected(X, kept(0.3, 300).reshape(60, 5), 0.3)
     assert layer(x) is x
     assert_same(x, y)
-    assert layer.backward(dy) is not dy and (dy == 1).all()
+    assert layer.backward(dy) is not dy
+    assert (dy == 1).all()
     x.flags.writeable = False
     with pytest.raises(ValueError, match=re.escape("out must be writable, got a read-only array")):
         layer(x)
@@ -104,14 +105,19 @@ def test_eval_is_the_identity():
     layer, dy = fd.Dropout(0.3, rng=rng(), inplace=True), X + 1
     layer(X.copy())
     assert layer.mask is not None
-    assert layer.eval() is layer and layer.training is False
-    assert layer(X) is X and layer.forward(X) is X
-    assert layer.mask is None and layer.rng.counter == 1
+    assert layer.eval() is layer
+    assert layer.training is False
+    assert layer(X) is X
+    assert layer.forward(X) is X
+    assert layer.mask is None
+    assert layer.rng.counter == 1
     assert layer.backward(dy) is dy
     out = np.zeros_like(dy)
-    assert layer.backward(dy, out=out) is out and layer.backward(dy, out) is out
+    assert layer.backward(dy, out=out) is out
+    assert layer.backward(dy, out) is out
     assert_same(out, dy)
-    assert layer.train() is layer and layer.training is True
+    assert layer.train() is layer
+    assert layer.training is True
     assert layer.mask is None
     assert_same(layer.backward(dy), dy)  # until the next forward: the gradient of what the last one did
     layer(X.copy())
@@ -150,14 +156,17 @@ def test_a_bad_p_changes_nothing(p):
     layer = fd.Dropout(0.3, rng=rng())
     with pytest.raises((TypeError, ValueError), match="p must be"):
         layer.p = p
-    assert layer.p == 0.3 and layer.state_dict()["p"] == 0.3
+    assert layer.p == 0.3
+    assert layer.state_dict()["p"] == 0.3
 
 
 def test_p_may_be_set_between_steps():
     layer = fd.Dropout(0.3, rng=rng())
     for stream, p in enumerate([0.3, 0.5, np.float32(0.1), 0, 1]):
         layer.p = p
-        assert layer.p == p and str(layer.p) in repr(layer) and json.dumps(layer.state_dict())
+        assert layer.p == p
+        assert str(layer.p) in repr(layer)
+        assert json.dumps(layer.state_dict())
         assert_same(layer(X), expected(X, kept(float(p), 300, stream=stream).reshape(60, 5), float(p)))
 
 
@@ -172,7 +181,8 @@ def test_a_refused_forward_changes_nothing(last, refused):
     mask, state, dx = layer.mask, layer.train().state_dict(), layer.backward(X)
     with pytest.raises((TypeError, ValueError)):
         layer(refused)
-    assert layer.mask is mask and layer.state_dict() == state
+    assert layer.mask is mask
+    assert layer.state_dict() == state
     assert_same(layer.backward(X), dx)
 
 
@@ -236,10 +246,8 @@ def test_state_dict():
     state = layer.state_dict()
     assert state == layer.rng.state | {"p": 0.1, "training": True}
     assert {type(v) for v in state.values()} <= {int, float, str, bool}
-    assert layer.eval().state_dict() == state | {"training": False} and type(fd.Dropout(0).state_dict()["p"]) in (
-        int,
-        float,
-    )
+    assert layer.eval().state_dict() == state | {"training": False}
+    assert type(fd.Dropout(0).state_dict()["p"]) in (int, float)
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -248,12 +256,14 @@ def test_a_resumed_run_draws_on(trip, store, tmp_path):
     layer, resumed = stopped(store=store), fd.Dropout(0.9, rng=1, store=store).eval()
     state, own = layer.state_dict(), resumed.rng
     resumed.load_state_dict(trip(state, tmp_path / "state"))
-    assert resumed.state_dict() == state and resumed.rng is own
+    assert resumed.state_dict() == state
+    assert resumed.rng is own
     assert {k: type(v) for k, v in resumed.state_dict().items()} == {k: type(v) for k, v in state.items()}
     assert draws(resumed, 5) == draws(layer, 5)
     assert resumed.rng.spawn(1)[0].state == layer.rng.spawn(1)[0].state
     resumed.load_state_dict(trip(layer.eval().state_dict(), tmp_path / "eval"))
-    assert resumed.training is False and resumed(X) is X
+    assert resumed.training is False
+    assert resumed(X) is X
 
 
 def test_a_resumed_run_in_another_process(tmp_path):
@@ -280,7 +290,9 @@ def test_loading_sets_a_shared_rng_in_place():
     draws(first)
     state, before = first.state_dict(), draws(second)
     first.load_state_dict(state)
-    assert first.rng is second.rng is r and r.counter == 3 and second.p == 0.5
+    assert first.rng is second.rng is r
+    assert r.counter == 3
+    assert second.p == 0.5
     assert draws(second) == before
 
 
@@ -309,8 +321,10 @@ def test_a_bad_state_changes_nothing(spoil):
 def test_pickle(protocol):
     layer = stopped(noise_shape=(None, 1), inplace=True, store="recipe", inverted=False).eval()
     twin = pickle.loads(pickle.dumps(layer, protocol))
-    assert twin.state_dict() == layer.state_dict() and repr(twin) == repr(layer)
-    assert twin.training is False and twin.rng is not layer.rng
+    assert twin.state_dict() == layer.state_dict()
+    assert repr(twin) == repr(layer)
+    assert twin.training is False
+    assert twin.rng is not layer.rng
     x, y = X.copy(), X.copy()
     assert twin.train()(x) is x
     assert_same(x, layer.train()(y))

@@ -30,7 +30,7 @@ def test_attributes(shape, p, inverted, store):
     assert_mask(mask, kept(p, int(np.prod(shape))).reshape(shape))
     assert (mask.p, mask.scale) == (p, reference.scale(p, inverted))
     assert [type(v) for v in (mask.size, mask.kept, mask.p, mask.scale)] == [int, int, float, float]
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="read-only"):
         mask.bits[...] = 0
 
 
@@ -145,9 +145,9 @@ def test_from_bool_and_bits_drop_by_their_bits(p):
 
 @pytest.mark.parametrize("shape", [(0,), (17,), (2, 9), (-8,), (-2, -4), (2**32, 2**32), (2**63, 2)], ids=str)
 def test_from_bits_wants_the_bytes_of_the_shape(shape):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="must"):
         fd.Mask.from_bits(np.ones(1, np.uint8), shape, 0.5)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="bits must have"):
         fd.Mask.from_bits(np.zeros(0, np.uint8), (2**32, 2**32), 0.5)
 
 
@@ -178,14 +178,15 @@ def test_duplicates(make, duplicate):
     assert (twin.shape, twin.p, twin.scale, twin.kept) == (mask.shape, mask.p, mask.scale, mask.kept)
     np.testing.assert_array_equal(twin.bits, mask.bits)
     assert_same(twin.apply(x), mask.apply(x))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="read-only"):
         twin.bits[...] = 0
 
 
 def test_sizes_of_pickles():
     small, large = ([len(pickle.dumps(masked(n, store=store))) for store in STORES] for n in (64, 2**20))
     assert 2**20 // 8 < large[0] < 2**20 // 8 + 500
-    assert large[1] < 500 and large[1] - small[1] < 10
+    assert large[1] < 500
+    assert large[1] - small[1] < 10
 
 
 def spoilt(value, sizes):
@@ -208,14 +209,17 @@ def spoilt(value, sizes):
             yield bytes(value)[:-1] + b"\xff" if isinstance(value, bytes) else np.append(value[:-1], np.uint8(255))
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("bits", [-1]), ("recipe", [-1]), ("recipe-window", [-1])])
+def unpickled(function, arguments, state):
+    mask = function(*arguments)
+    if state and state[0] is not None:
+        mask.__setstate__(state[0])
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("bits", [-1, 5000]), ("recipe", [-1]), ("recipe-window", [-1])])
 def test_a_tampered_pickle_is_an_error(name, sizes):
     function, arguments, *state = MADE[name](4099).__reduce_ex__(5)
     variants = [(bad, state) for bad in spoilt(arguments, sizes)] + [(arguments, bad) for bad in spoilt(state, sizes)]
     assert len(variants) >= 3
     for arguments, state in variants:
         with pytest.raises((TypeError, ValueError, OverflowError, pickle.PickleError)):
-            mask = function(*arguments)
-            if state and state[0] is not None:
-                mask.__setstate__(state[0])
-            pytest.fail(f"made {mask!r} of {arguments!r:.300}, {state!r:.300}")
+            unpickled(function, arguments, state)

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 import sys
 import threading
 
@@ -39,7 +40,8 @@ SEEDS += [np.random.SeedSequence(5).spawn(2)[1]]
 def test_a_seed(seed):
     """Rng(seed) draws stream after stream; the seed itself, as rng, is the first draw at every call."""
     key, rng = reference.key_from_seed(seed), fd.Rng(seed)
-    assert rng.key == key and all(type(k) is int for k in rng.key)
+    assert rng.key == key
+    assert all(type(k) is int for k in rng.key)
     for stream in range(2):
         assert rng.counter == stream
         np.testing.assert_array_equal(draw(rng), kept(key, stream))
@@ -54,7 +56,8 @@ def test_from_key(key, counter):
     rng = fd.Rng.from_key(*key, counter=counter)
     assert (rng.key, rng.counter) == (key, counter)
     np.testing.assert_array_equal(draw(rng), kept(key, counter))
-    assert rng.counter == counter + 1 and fd.Rng.from_key(*key).counter == 0
+    assert rng.counter == counter + 1
+    assert fd.Rng.from_key(*key).counter == 0
 
 
 def test_the_counter_ends():
@@ -63,7 +66,8 @@ def test_the_counter_ends():
     layer = fd.Dropout(rng=rng)
     with pytest.raises(OverflowError):
         layer(X)
-    assert rng.counter == LAST and layer.mask is None
+    assert rng.counter == LAST
+    assert layer.mask is None
     assert rng.fold_in(0).counter == rng.spawn(1)[0].counter == 0
 
 
@@ -84,7 +88,9 @@ COPIES |= {f"pickle{i}": lambda rng, i=i: pickle.loads(pickle.dumps(rng, i)) for
 def test_copies_draw_alike_and_apart(duplicate):
     rng = used()
     twin = duplicate(rng)
-    assert type(twin) is fd.Rng and twin is not rng and twin.state == rng.state
+    assert type(twin) is fd.Rng
+    assert twin is not rng
+    assert twin.state == rng.state
     np.testing.assert_array_equal(draw(twin), draw(rng))
     assert twin.spawn(1)[0].key == rng.spawn(1)[0].key
     draw(twin)
@@ -107,7 +113,8 @@ def test_fold_in(values):
     for value in values:
         step = step.fold_in(value)
     assert child.key == before.key == step.key == reference.fold_in(rng.key, *map(int, values))
-    assert child.counter == 0 and rng.counter == 1
+    assert child.counter == 0
+    assert rng.counter == 1
     np.testing.assert_array_equal(draw(child), kept(child.key, 0))
 
 
@@ -142,7 +149,8 @@ def test_at_row_is_a_copy_and_adds_up():
     rng = fd.Rng(5)
     draw(rng)
     further = rng.at_row(3).at_row(4)
-    assert further.state == rng.state | {"row": 7} and rng.state["row"] == 0
+    assert further.state == rng.state | {"row": 7}
+    assert rng.state["row"] == 0
     for child, same in ((further.fold_in(1), rng.fold_in(1)), (further.spawn(1)[0], rng.spawn(1)[0])):
         assert child.state == same.state | {"row": 7}
     draw(further)
@@ -181,7 +189,7 @@ def test_a_draw_at_row_3_is_a_window(shape, noise_shape, first, store):
 def test_rows_do_not_wrap():
     rng = fd.Rng(1).at_row(2**63)
     for call in (lambda: draw(rng, np.ones((2, 2))), lambda: fd.bernoulli((2, 2), 0.5, rng=rng)):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=re.escape("2**64")):
             call()
     assert rng.counter == 0
 
@@ -213,18 +221,18 @@ def test_a_generators_lock_is_held():
 def test_none_is_new_every_time():
     masks, x = set(), np.ones(256, np.float32)
     for _ in range(4):
-        np.random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
         masks |= {draw(None, x).tobytes(), fd.bernoulli(256, 0.5).tobytes(), draw(fd.Rng(), x).tobytes()}
     assert len(masks) == 12
 
 
 @pytest.mark.parametrize("rng", [None, 3, fd.Rng(3), np.random.PCG64(3)], ids=["None", "seed", "Rng", "PCG64"])
 def test_numpys_global_state_is_untouched(rng):
-    np.random.seed(5)
-    expected = np.random.random_sample(3)
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    expected = np.random.random_sample(3)  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
     draw(rng)
-    np.testing.assert_array_equal(np.random.random_sample(3), expected)
+    np.testing.assert_array_equal(np.random.random_sample(3), expected)  # noqa: NPY002
 
 
 # One call, one stream
@@ -237,7 +245,8 @@ def test_a_valid_call_takes_one_stream(p, shape, store):
     rng, x = fd.Rng(1), np.ones(shape, np.float32)
     mask = fd.dropout(x, p, rng=rng, store=store, out=x)[1]
     fd.dropout_backward(x, mask)
-    assert mask.kept == np.count_nonzero(mask.to_bool()) and rng.counter == 1
+    assert mask.kept == np.count_nonzero(mask.to_bool())
+    assert rng.counter == 1
     fd.bernoulli(shape, p, rng=rng)
     assert rng.counter == 2
 
@@ -264,7 +273,8 @@ def test_64_threads_on_one_rng(n):
             worker.join()
     finally:
         sys.setswitchinterval(interval)
-    assert len(drawn) == len(expected) == rng.counter and set(drawn) == expected
+    assert len(drawn) == len(expected) == rng.counter
+    assert set(drawn) == expected
     assert sorted(keys) == sorted(child.key for child in twin.spawn(2 * len(drawn)))
 
 
@@ -284,4 +294,5 @@ def test_one_seed_several_times():
     assert fd.Dropout(rng=0)(X).tobytes() == fd.Dropout(rng=0)(X).tobytes()
     assert fd.Dropout(rng=r)(X).tobytes() != fd.Dropout(rng=r)(X).tobytes()
     assert len({draw(0).tobytes() for _ in range(3)}) == 1
-    assert "fold_in" in fd.dropout.__doc__ and "fold_in" in fd.Dropout.__doc__
+    assert "fold_in" in fd.dropout.__doc__
+    assert "fold_in" in fd.Dropout.__doc__

@@ -1,37 +1,37 @@
 /*
  * Bits times data, for one dtype: included once for each, with
  *
- *   DTYPE SIZE SCALED   its name, the bytes of an element, the product of its compute type: scaled_<type>
+ *   DTYPE SIZE COMPUTE SCALED    its name, the bytes of an element, the type of its products, scaled_<type>
  *
  * by a file that has included stream_tpl.h and defines, for vectors of V_BYTES bytes,
  *
- *   v_data v_load v_save     v_save goes around the cache on request, then to a 16-byte aligned address
- *   v_fence                  after the last of such stores
+ *   v_data v_save v_fence    v_save goes around the cache on request, then to a 16-byte aligned address; v_fence
+ *                            comes after the last of such stores
+ *   kept_2 kept_4 kept_8 kept_16     by element size: the i-th vector of 64 elements at x, +0.0 where the word's bits
+ *                                    are 0
  *   scaled_f32 scaled_f64 scaled_f16 scaled_bf16     the product of each real and the scale
- *   keep_2 keep_4 keep_8 keep_16     by element size: the i-th vector of a word's 64 elements, where its bits are 1;
- *                                    +0.0 elsewhere
+ *
+ * Elements are dropped before they are scaled: the scale is finite and positive, and leaves +0.0 as it is.
  */
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
 /* 64 elements and their bits. Both flags are constants after inlining. A scale of 1 leaves NaNs as they are. */
-FD_INLINE void JOIN(apply_word_, DTYPE)(uint64_t word, double scale, const uint8_t *x, uint8_t *y, int scaling,
+FD_INLINE void JOIN(apply_word_, DTYPE)(uint64_t word, COMPUTE scale, const uint8_t *x, uint8_t *y, int scaling,
                                         int bypass) {
     FD_UNROLL
     for (int i = 0; i < FD_WORD * SIZE / V_BYTES; i++) {
-        v_data v = v_load(x + V_BYTES * i);
-        if (scaling)
-            v = SCALED(v, scale);
-        v_save(y + V_BYTES * i, JOIN(keep_, SIZE)(v, word, i), bypass);
+        const v_data v = JOIN(kept_, SIZE)(x + V_BYTES * i, word, i);
+        v_save(y + V_BYTES * i, scaling ? SCALED(v, scale) : v, bypass);
     }
 }
 
-FD_INLINE void JOIN(apply_words_, DTYPE)(const uint8_t *bits, int words, double scale, const uint8_t *x, uint8_t *y,
-                                         int bypass) {
+FD_INLINE void JOIN(apply_words_, DTYPE)(const uint8_t *bits, size_t words, COMPUTE scale, const uint8_t *x,
+                                         uint8_t *y, int bypass) {
 #define EACH(scaling, bypass)                                                                                 \
-    for (int w = 0; w < words; w++)                                                                           \
+    for (size_t w = 0; w < words; w++)                                                                        \
     JOIN(apply_word_, DTYPE)(load_le64(bits + 8 * w), scale, x + FD_WORD * SIZE * w, y + FD_WORD * SIZE * w, scaling, bypass)
-    if (scale == 1.0)
+    if (scale == 1)
         EACH(0, 0);
     else if (bypass)
         EACH(1, 1);
@@ -41,16 +41,14 @@ FD_INLINE void JOIN(apply_words_, DTYPE)(const uint8_t *bits, int words, double 
 }
 
 static void JOIN(apply_, DTYPE)(const uint8_t *bits, size_t n, double scale, const void *x, void *y, int bypass) {
-    const uint8_t *from = x;
-    uint8_t *to = y;
-    for (; n >= FD_WORD; n -= FD_WORD, bits += 8, from += FD_WORD * SIZE, to += FD_WORD * SIZE)
-        JOIN(apply_words_, DTYPE)(bits, 1, scale, from, to, bypass);
-    if (n > 0) { /* fewer than 64: in a buffer of 64, so that nothing past the ends is touched */
+    const size_t words = n / FD_WORD, rest = n % FD_WORD;
+    JOIN(apply_words_, DTYPE)(bits, words, (COMPUTE)scale, x, y, bypass);
+    if (rest > 0) { /* fewer than 64: in a buffer of 64, so that nothing past the ends is touched */
         uint8_t word[8] = {0}, data[FD_WORD * SIZE] __attribute__((aligned(64))) = {0};
-        memcpy(word, bits, (n + 7) / 8);
-        memcpy(data, from, n * SIZE);
-        JOIN(apply_words_, DTYPE)(word, 1, scale, data, data, 0);
-        memcpy(to, data, n * SIZE);
+        memcpy(word, bits + 8 * words, (rest + 7) / 8);
+        memcpy(data, (const uint8_t *)x + FD_WORD * SIZE * words, rest * SIZE);
+        JOIN(apply_words_, DTYPE)(word, 1, (COMPUTE)scale, data, data, 0);
+        memcpy((uint8_t *)y + FD_WORD * SIZE * words, data, rest * SIZE);
     }
     if (bypass)
         v_fence();
@@ -73,7 +71,7 @@ static void JOIN(dropout_, DTYPE)(const fd_draw *draw, uint64_t block, size_t bl
             for (int g = 0; g < FD_GROUPS; g++, applied += V_LANES) {
                 v_store(drawing + 8 * (FD_LANES * g + lane), draw_kept(&s, draw));
                 if (drawn) {
-                    JOIN(apply_words_, DTYPE)(drawn + 8 * applied, V_LANES, scale, from, to, bypass);
+                    JOIN(apply_words_, DTYPE)(drawn + 8 * applied, V_LANES, (COMPUTE)scale, from, to, bypass);
                     from += V_LANES * FD_WORD * SIZE;
                     to += V_LANES * FD_WORD * SIZE;
                 }
@@ -89,3 +87,4 @@ static void JOIN(dropout_, DTYPE)(const fd_draw *draw, uint64_t block, size_t bl
 #undef DTYPE
 #undef SIZE
 #undef SCALED
+#undef COMPUTE

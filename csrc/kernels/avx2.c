@@ -62,8 +62,6 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 #define V_BYTES 32
 typedef __m256i v_data;
 
-FD_INLINE v_data v_load(const uint8_t *x) { return _mm256_loadu_si256((const __m256i *)x); }
-
 FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
     if (bypass) { /* NumPy aligns to 16 bytes, no further */
         _mm_stream_si128((__m128i *)y, _mm256_castsi256_si128(v));
@@ -73,20 +71,53 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
     }
 }
 
-FD_INLINE v_data scaled_f32(v_data v, double scale) {
-    return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(v), _mm256_set1_ps((float)scale)));
+/* The bits of sixteen elements, each against its own. */
+FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
+    const __m256i bit =
+        _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
+    const __m256i bits = _mm256_set1_epi16((short)(word >> (16 * i)));
+    const __m256i keep = _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit);
+    return _mm256_and_si256(_mm256_loadu_si256((const __m256i *)x), keep);
+}
+
+/* The wider elements' bits are shifted to their signs, which is all that a masked load looks at. */
+FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
+    const int t = 31 - 8 * (i % 4);
+    const __m256i shift = _mm256_setr_epi32(t, t - 1, t - 2, t - 3, t - 4, t - 5, t - 6, t - 7);
+    const __m256i both = _mm256_set1_epi64x((long long)word); /* its lower half everywhere, or its upper */
+    const __m256i bits = i < 4 ? _mm256_shuffle_epi32(both, 0xA0) : _mm256_shuffle_epi32(both, 0xF5);
+    return _mm256_maskload_epi32((const int *)x, _mm256_sllv_epi32(bits, shift));
+}
+
+FD_INLINE v_data kept_where(const uint8_t *x, uint64_t word, __m256i shift) {
+    const __m256i bits = _mm256_set1_epi64x((long long)word);
+    return _mm256_maskload_epi64((const long long *)x, _mm256_sllv_epi64(bits, shift));
+}
+
+FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
+    const int t = 63 - 4 * i;
+    return kept_where(x, word, _mm256_setr_epi64x(t, t - 1, t - 2, t - 3));
+}
+
+FD_INLINE v_data kept_16(const uint8_t *x, uint64_t word, int i) {
+    const int t = 63 - 2 * i;
+    return kept_where(x, word, _mm256_setr_epi64x(t, t, t - 1, t - 1));
+}
+
+FD_INLINE v_data scaled_f32(v_data v, float scale) {
+    return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(v), _mm256_set1_ps(scale)));
 }
 
 FD_INLINE v_data scaled_f64(v_data v, double scale) {
     return _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(v), _mm256_set1_pd(scale)));
 }
 
-FD_INLINE __m128i scaled_half(__m128i v, double scale) {
-    const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps((float)scale));
+FD_INLINE __m128i scaled_half(__m128i v, float scale) {
+    const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps(scale));
     return _mm256_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-FD_INLINE v_data scaled_f16(v_data v, double scale) {
+FD_INLINE v_data scaled_f16(v_data v, float scale) {
     return _mm256_set_m128i(scaled_half(_mm256_extracti128_si256(v, 1), scale),
                             scaled_half(_mm256_castsi256_si128(v), scale));
 }
@@ -98,42 +129,10 @@ FD_INLINE v_data narrowed_bf16(v_data product) {
 }
 
 /* Unpack and pack work within the 128-bit halves, and undo each other. */
-FD_INLINE v_data scaled_bf16(v_data v, double scale) {
+FD_INLINE v_data scaled_bf16(v_data v, float scale) {
     const __m256i low = _mm256_unpacklo_epi16(_mm256_setzero_si256(), v);
     const __m256i high = _mm256_unpackhi_epi16(_mm256_setzero_si256(), v);
     return _mm256_packus_epi32(narrowed_bf16(scaled_f32(low, scale)), narrowed_bf16(scaled_f32(high, scale)));
-}
-
-/* The bits of sixteen elements, each against its own. */
-FD_INLINE v_data keep_2(v_data v, uint64_t word, int i) {
-    const __m256i bit =
-        _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
-    const __m256i bits = _mm256_set1_epi16((short)(word >> (16 * i)));
-    return _mm256_and_si256(v, _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit));
-}
-
-/* The wider elements' bits are shifted to their signs, which is all that a blend looks at. */
-FD_INLINE v_data keep_4(v_data v, uint64_t word, int i) {
-    const int t = 31 - 8 * (i % 4);
-    const __m256i shift = _mm256_setr_epi32(t, t - 1, t - 2, t - 3, t - 4, t - 5, t - 6, t - 7);
-    const __m256i keep = _mm256_sllv_epi32(_mm256_set1_epi32((int)(word >> (32 * (i / 4)))), shift);
-    return _mm256_castps_si256(
-        _mm256_blendv_ps(_mm256_setzero_ps(), _mm256_castsi256_ps(v), _mm256_castsi256_ps(keep)));
-}
-
-FD_INLINE v_data keep_where(v_data v, uint64_t word, __m256i shift) {
-    const __m256d keep = _mm256_castsi256_pd(_mm256_sllv_epi64(_mm256_set1_epi64x((long long)word), shift));
-    return _mm256_castpd_si256(_mm256_blendv_pd(_mm256_setzero_pd(), _mm256_castsi256_pd(v), keep));
-}
-
-FD_INLINE v_data keep_8(v_data v, uint64_t word, int i) {
-    const int t = 63 - 4 * i;
-    return keep_where(v, word, _mm256_setr_epi64x(t, t - 1, t - 2, t - 3));
-}
-
-FD_INLINE v_data keep_16(v_data v, uint64_t word, int i) {
-    const int t = 63 - 2 * i;
-    return keep_where(v, word, _mm256_setr_epi64x(t, t, t - 1, t - 1));
 }
 
 #define BACKEND fd_avx2

@@ -59,8 +59,6 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 #define V_BYTES 64
 typedef __m512i v_data;
 
-FD_INLINE v_data v_load(const uint8_t *x) { return _mm512_loadu_si512(x); }
-
 FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
     if (bypass) { /* NumPy aligns to 16 bytes, no further */
         _mm_stream_si128((__m128i *)y, _mm512_castsi512_si128(v));
@@ -72,20 +70,39 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
     }
 }
 
-FD_INLINE v_data scaled_f32(v_data v, double scale) {
-    return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(v), _mm512_set1_ps((float)scale)));
+FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
+    return _mm512_maskz_mov_epi16((__mmask32)(word >> (32 * i)), _mm512_loadu_si512(x));
+}
+
+FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
+    return _mm512_maskz_mov_epi32((__mmask16)(word >> (16 * i)), _mm512_loadu_si512(x));
+}
+
+FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
+    return _mm512_maskz_mov_epi64((__mmask8)(word >> (8 * i)), _mm512_loadu_si512(x));
+}
+
+/* Each of four bits twice: 0b dcba to 0b dc00ba, to 0b d0c0b0a, times 3. */
+FD_INLINE v_data kept_16(const uint8_t *x, uint64_t word, int i) {
+    const unsigned bits = (unsigned)(word >> (4 * i)), pairs = (bits & 3) | (bits & 12) << 2;
+    const unsigned spread = (pairs & 0x11) | (pairs & 0x22) << 1;
+    return _mm512_maskz_mov_epi64((__mmask8)(spread * 3), _mm512_loadu_si512(x));
+}
+
+FD_INLINE v_data scaled_f32(v_data v, float scale) {
+    return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(v), _mm512_set1_ps(scale)));
 }
 
 FD_INLINE v_data scaled_f64(v_data v, double scale) {
     return _mm512_castpd_si512(_mm512_mul_pd(_mm512_castsi512_pd(v), _mm512_set1_pd(scale)));
 }
 
-FD_INLINE __m256i scaled_half(__m256i v, double scale) {
-    const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps((float)scale));
+FD_INLINE __m256i scaled_half(__m256i v, float scale) {
+    const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps(scale));
     return _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-FD_INLINE v_data scaled_f16(v_data v, double scale) {
+FD_INLINE v_data scaled_f16(v_data v, float scale) {
     const __m512i low = _mm512_castsi256_si512(scaled_half(_mm512_castsi512_si256(v), scale));
     return _mm512_inserti64x4(low, scaled_half(_mm512_extracti64x4_epi64(v, 1), scale), 1);
 }
@@ -100,29 +117,10 @@ FD_INLINE v_data narrowed_bf16(v_data product) {
 }
 
 /* Unpack and pack work within the 128-bit quarters, and undo each other. */
-FD_INLINE v_data scaled_bf16(v_data v, double scale) {
+FD_INLINE v_data scaled_bf16(v_data v, float scale) {
     const __m512i low = _mm512_unpacklo_epi16(_mm512_setzero_si512(), v);
     const __m512i high = _mm512_unpackhi_epi16(_mm512_setzero_si512(), v);
     return _mm512_packus_epi32(narrowed_bf16(scaled_f32(low, scale)), narrowed_bf16(scaled_f32(high, scale)));
-}
-
-FD_INLINE v_data keep_2(v_data v, uint64_t word, int i) {
-    return _mm512_maskz_mov_epi16((__mmask32)(word >> (32 * i)), v);
-}
-
-FD_INLINE v_data keep_4(v_data v, uint64_t word, int i) {
-    return _mm512_maskz_mov_epi32((__mmask16)(word >> (16 * i)), v);
-}
-
-FD_INLINE v_data keep_8(v_data v, uint64_t word, int i) {
-    return _mm512_maskz_mov_epi64((__mmask8)(word >> (8 * i)), v);
-}
-
-/* Each of four bits twice: 0b dcba to 0b dc00ba, to 0b d0c0b0a, times 3. */
-FD_INLINE v_data keep_16(v_data v, uint64_t word, int i) {
-    const unsigned bits = (unsigned)(word >> (4 * i)), pairs = (bits & 3) | (bits & 12) << 2;
-    const unsigned spread = (pairs & 0x11) | (pairs & 0x22) << 1;
-    return _mm512_maskz_mov_epi64((__mmask8)(spread * 3), v);
 }
 
 #define BACKEND fd_avx512

@@ -9,26 +9,32 @@ static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *
 
 #define DTYPE f16
 #define SIZE 2
+#define COMPUTE float
 #define SCALED scaled_f16
 #include "apply_tpl.h"
 #define DTYPE bf16
 #define SIZE 2
+#define COMPUTE float
 #define SCALED scaled_bf16
 #include "apply_tpl.h"
 #define DTYPE f32
 #define SIZE 4
+#define COMPUTE float
 #define SCALED scaled_f32
 #include "apply_tpl.h"
 #define DTYPE f64
 #define SIZE 8
+#define COMPUTE double
 #define SCALED scaled_f64
 #include "apply_tpl.h"
 #define DTYPE c64
 #define SIZE 8
+#define COMPUTE float
 #define SCALED scaled_f32
 #include "apply_tpl.h"
 #define DTYPE c128
 #define SIZE 16
+#define COMPUTE double
 #define SCALED scaled_f64
 #include "apply_tpl.h"
 

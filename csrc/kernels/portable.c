@@ -27,9 +27,37 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
 
 FD_INLINE void v_fence(void) {}
 
-FD_INLINE v_data scaled_f32(v_data v, double scale) {
+FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
+    v_data v = v_load(x);
+    for (int e = 0; e < 8; e++)
+        v.h[e] &= (uint16_t)(0 - (word >> (8 * i + e) & 1));
+    return v;
+}
+
+FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
+    v_data v = v_load(x);
     for (int e = 0; e < 4; e++)
-        v.f32[e] *= (float)scale;
+        v.w[e] &= (uint32_t)(0 - (word >> (4 * i + e) & 1));
+    return v;
+}
+
+FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
+    v_data v = v_load(x);
+    for (int e = 0; e < 2; e++)
+        v.d[e] &= 0 - (word >> (2 * i + e) & 1);
+    return v;
+}
+
+FD_INLINE v_data kept_16(const uint8_t *x, uint64_t word, int i) {
+    v_data v = v_load(x);
+    for (int e = 0; e < 2; e++)
+        v.d[e] &= 0 - (word >> i & 1);
+    return v;
+}
+
+FD_INLINE v_data scaled_f32(v_data v, float scale) {
+    for (int e = 0; e < 4; e++)
+        v.f32[e] *= scale;
     return v;
 }
 
@@ -82,39 +110,15 @@ FD_INLINE uint16_t narrowed_bf16(float value) {
     return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-FD_INLINE v_data scaled_f16(v_data v, double scale) {
+FD_INLINE v_data scaled_f16(v_data v, float scale) {
     for (int e = 0; e < 8; e++)
-        v.h[e] = narrowed_f16(widened_f16(v.h[e]) * (float)scale);
+        v.h[e] = narrowed_f16(widened_f16(v.h[e]) * scale);
     return v;
 }
 
-FD_INLINE v_data scaled_bf16(v_data v, double scale) {
+FD_INLINE v_data scaled_bf16(v_data v, float scale) {
     for (int e = 0; e < 8; e++)
-        v.h[e] = narrowed_bf16(widened_bf16(v.h[e]) * (float)scale);
-    return v;
-}
-
-FD_INLINE v_data keep_2(v_data v, uint64_t word, int i) {
-    for (int e = 0; e < 8; e++)
-        v.h[e] &= (uint16_t)(0 - (word >> (8 * i + e) & 1));
-    return v;
-}
-
-FD_INLINE v_data keep_4(v_data v, uint64_t word, int i) {
-    for (int e = 0; e < 4; e++)
-        v.w[e] &= (uint32_t)(0 - (word >> (4 * i + e) & 1));
-    return v;
-}
-
-FD_INLINE v_data keep_8(v_data v, uint64_t word, int i) {
-    for (int e = 0; e < 2; e++)
-        v.d[e] &= 0 - (word >> (2 * i + e) & 1);
-    return v;
-}
-
-FD_INLINE v_data keep_16(v_data v, uint64_t word, int i) {
-    for (int e = 0; e < 2; e++)
-        v.d[e] &= 0 - (word >> i & 1);
+        v.h[e] = narrowed_bf16(widened_bf16(v.h[e]) * scale);
     return v;
 }
 

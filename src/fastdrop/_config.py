@@ -1,6 +1,7 @@
 """What the library was built with and what it chose on this machine."""
 
 import platform
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -19,7 +20,11 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def show_config(mode="stdout"):
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
+def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """Show versions, compiler, OpenMP, threads and backends.
 
     Parameters

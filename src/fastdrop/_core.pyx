@@ -12,7 +12,6 @@ from ._mask cimport Mask, new_like
 from ._rng cimport Rng, as_rng
 from .c_fastdrop cimport fd_dtype
 
-from ._engine import set_backend  # noqa: F401  (tests and benchmarks run every backend)
 from ._geometry import resolve
 from ._mask import as_shape
 

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 from ._checks import natural
 
@@ -54,9 +55,9 @@ def _entries(noise_shape: object, shape: Ints) -> tuple[int | None, ...]:
     return tuple(padded)
 
 
-def _ints(window: object) -> tuple[Ints, Ints]:
+def _ints(window: Any) -> tuple[Ints, Ints]:
     try:
-        full_shape, start = window  # type: ignore[misc]
+        full_shape, start = window
         return tuple(map(operator.index, full_shape)), tuple(map(operator.index, start))
     except (TypeError, ValueError):
         raise TypeError(
@@ -64,9 +65,7 @@ def _ints(window: object) -> tuple[Ints, Ints]:
         ) from None
 
 
-def _window(
-    window: object, shape: Ints, entries: Sequence[int | None] | None, noise: Ints
-) -> tuple[int, Ints | None]:
+def _window(window: object, shape: Ints, entries: Sequence[int | None] | None, noise: Ints) -> tuple[int, Ints | None]:
     full_shape, start = _ints(window)
     if len(full_shape) != len(shape) or len(start) != len(shape):
         raise ValueError(f"window must have x's {len(shape)} axes, got full_shape {full_shape} and start {start}")

@@ -8,11 +8,14 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint64_t
+from libc.float cimport FLT_MAX
+from libc.stdint cimport uint8_t
 
-from ._checks cimport NPY_USERDEF, floating, output, probability
+from ._checks cimport NPY_USERDEF, floating, integer, output, probability
 from ._engine cimport apply_bits, draw_bits, dropout_contiguous, make_draw
 from .c_fastdrop cimport FD_MAX_DIMS, fd_draw, fd_dtype
+
+from ._seeds import WORD
 
 cnp.import_array()
 
@@ -74,7 +77,7 @@ cdef class Mask:
         p : float
             The probability of dropping, of which the scale follows. The bits are those of `a`, whatever p.
         scale : float, optional
-            What kept elements are multiplied by, finite and positive; ``1 / (1 - p)`` by default.
+            What kept elements are multiplied by, positive and finite as float32; ``1 / (1 - p)`` by default.
 
         Returns
         -------
@@ -257,7 +260,7 @@ def _given(bytes bits, tuple shape, p, scale):
     mask.shape, mask.stored, mask.p = shape, bits, probability(p)
     if scale is not None:
         mask.scale = scale
-        if not (math.isfinite(mask.scale) and mask.scale > 0):
+        if not 0 < mask.scale <= FLT_MAX:
             raise ValueError(f"scale must be finite and positive, got {scale}")
     elif mask.p < 1:
         mask.scale = 1 / (1 - mask.p)
@@ -278,8 +281,8 @@ def _rebuild(version, shape, noise, p, scale, bits, recipe):
         return _given(bits, shape, p, None if scale == math.inf else scale)
     mask = Mask.__new__(Mask)
     mask.shape, mask.p, mask.scale, mask.drawn = shape, probability(p), scale, True
-    k0, k1, mask.stream, mask.start, strides = recipe
-    mask.key.k0, mask.key.k1 = k0, k1
+    *words, strides = recipe
+    mask.key.k0, mask.key.k1, mask.stream, mask.start = (integer(word, "a word of the recipe", WORD) for word in words)
     if mask.scale != 1 and mask.scale != (1 / (1 - mask.p) if mask.p < 1 else math.inf):
         raise ValueError(f"the scale of a pickled Mask must follow from p={mask.p}, got {scale}")
     if noise is not None:
@@ -291,6 +294,10 @@ def _rebuild(version, shape, noise, p, scale, bits, recipe):
         mask.strides = as_shape(strides)
         if len(strides) != len(extents):
             raise ValueError(f"a pickled Mask of shape {shape} must have as many strides, got {strides}")
+    last = (sum((e - 1) * step for e, step in zip(extents, strides)) if strides is not None
+            else math.prod(extents) - 1)
+    if mask.start + last >= WORD:
+        raise ValueError(f"the last index of a pickled Mask must be below 2**64, got {mask.start + last}")
     if bits is not None:
         check_bits(bits, extents)
         mask.stored = bits
