@@ -50,7 +50,10 @@ def extension(name):
         [f"src/fastdrop/{name}.pyx"] + (CORE if name == "_engine" else []),
         depends=HEADERS,
         include_dirs=["csrc", numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_24_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_1_24_API_VERSION")],
+        define_macros=[
+            ("NPY_NO_DEPRECATED_API", "NPY_1_24_API_VERSION"),
+            ("NPY_TARGET_VERSION", "NPY_1_24_API_VERSION"),
+        ],
         extra_compile_args=list(FLAGS),
     )
 

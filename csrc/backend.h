@@ -17,8 +17,8 @@ struct fd_backend {
     void (*draw)(const fd_draw *draw, uint64_t block, int groups, uint8_t *bits);
 
     /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
-    void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x,
-                               void *y, uint8_t *bits, int bypass);
+    void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,
+                               uint8_t *bits, int bypass);
 
     /* n elements and their ceil(n/8) bytes of bits. */
     void (*apply[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, void *y, int bypass);

@@ -13,7 +13,7 @@
 #endif
 
 #if defined(__clang__)
-#define FD_COMPILER __VERSION__
+#define FD_COMPILER "clang " __clang_version__
 #else
 #define FD_COMPILER "gcc " __VERSION__
 #endif

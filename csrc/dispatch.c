@@ -17,13 +17,9 @@ const fd_backend *fd_backend_at(int i) {
     return 0 <= i && i < count ? backends[i] : NULL;
 }
 
-const char *fd_backend_name(const fd_backend *backend) {
-    return backend->name;
-}
+const char *fd_backend_name(const fd_backend *backend) { return backend->name; }
 
-int fd_backend_supported(const fd_backend *backend) {
-    return backend->supported();
-}
+int fd_backend_supported(const fd_backend *backend) { return backend->supported(); }
 
 fd_run fd_run_default(void) {
     int i = 0;
@@ -32,6 +28,4 @@ fd_run fd_run_default(void) {
     return (fd_run){backends[i], fd_max_threads(), SIZE_MAX};
 }
 
-const char *fd_compiler(void) {
-    return FD_COMPILER;
-}
+const char *fd_compiler(void) { return FD_COMPILER; }

@@ -10,7 +10,7 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  * A unit of work is a run of the innermost axis of y; where the bits of such a run lie apart (Fortran order), a tile
  * of TILE such runs, whose bits lie side by side the other way and are transposed 64 by 64.
  */
-enum { RUN = 1 << 16, TILE_RUN = 512, TILE = 64 };
+enum { RUN = 1 << 16, TILE_RUN = 2048, TILE = 64 };
 
 /* Bits that are brought together before they are applied: a block's worth. */
 enum { STAGED = FD_BLOCK };
@@ -59,10 +59,10 @@ static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_
         const size_t count = n - i < FD_WORD ? n - i : FD_WORD;
         const uint8_t *x = at.x + (ptrdiff_t)i * x_step;
         uint8_t *y = at.y + (ptrdiff_t)i * y_step;
-#define STAGE(bytes)                                         \
-    copy_strided(word, bytes, x, x_step, count, bytes);      \
+#define STAGE(bytes)                                                    \
+    copy_strided(word, bytes, x, x_step, count, bytes);                 \
     backend->apply[job->dtype](bits, count, job->scale, word, word, 0); \
-    copy_strided(y, y_step, word, bytes, count, bytes);      \
+    copy_strided(y, y_step, word, bytes, count, bytes);                 \
     break
         switch (size) { /* constant sizes: single moves */
         case 2: STAGE(2);
@@ -100,11 +100,12 @@ static void apply_scattered(const apply_job *job, place at, size_t n) {
 static void transpose_64(uint64_t words[64]) {
     uint64_t mask = UINT64_C(0x00000000FFFFFFFF);
     for (int width = 32; width > 0; width >>= 1, mask ^= mask << width)
-        for (int r = 0; r < 64; r = (r + width + 1) & ~width) {
-            const uint64_t swap = (words[r] >> width ^ words[r + width]) & mask;
-            words[r] ^= swap << width;
-            words[r + width] ^= swap;
-        }
+        for (int square = 0; square < 64; square += 2 * width)
+            for (int r = square; r < square + width; r++) {
+                const uint64_t swap = (words[r] >> width ^ words[r + width]) & mask;
+                words[r] ^= swap << width;
+                words[r + width] ^= swap;
+            }
 }
 
 /* Up to 64 bits from bit `at` on, without a read past the end. */
@@ -120,11 +121,12 @@ static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
 /* `width` runs side by side, whose bits are neighbours across the runs. */
 static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
     uint8_t bits[TILE][TILE_RUN / 8];
+    size_t bit = at.bit;
     for (size_t i = 0; i < n; i += 64) {
         uint64_t words[64] = {0};
         const size_t rows = n - i < 64 ? n - i : 64;
-        for (size_t r = 0; r < rows; r++)
-            words[r] = load_bits(job, moved(at, &job->run_axis, i + r).bit, width);
+        for (size_t r = 0; r < rows; r++, bit += (size_t)job->run_axis.bit)
+            words[r] = load_bits(job, bit, width);
         transpose_64(words);
         for (size_t c = 0; c < width; c++)
             store_le64(bits[c] + i / 8, words[c]);

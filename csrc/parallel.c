@@ -16,21 +16,13 @@
 
 static int forked;
 
-static void note_fork(void) {
-    forked = 1;
-}
+static void note_fork(void) { forked = 1; }
 
-FD_AT_LOAD static void watch_forks(void) {
-    pthread_atfork(NULL, NULL, note_fork);
-}
+FD_AT_LOAD static void watch_forks(void) { pthread_atfork(NULL, NULL, note_fork); }
 
-int fd_has_openmp(void) {
-    return 1;
-}
+int fd_has_openmp(void) { return 1; }
 
-int fd_max_threads(void) {
-    return omp_get_max_threads();
-}
+int fd_max_threads(void) { return omp_get_max_threads(); }
 
 void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
     if ((size_t)threads > units)
@@ -51,13 +43,9 @@ void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
 
 #else
 
-int fd_has_openmp(void) {
-    return 0;
-}
+int fd_has_openmp(void) { return 0; }
 
-int fd_max_threads(void) {
-    return 1;
-}
+int fd_max_threads(void) { return 1; }
 
 void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
     (void)threads;

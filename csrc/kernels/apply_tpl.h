@@ -26,11 +26,12 @@ FD_INLINE void JOIN(apply_word_, DTYPE)(uint64_t word, COMPUTE scale, const uint
     }
 }
 
-FD_INLINE void JOIN(apply_words_, DTYPE)(const uint8_t *bits, size_t words, COMPUTE scale, const uint8_t *x,
-                                         uint8_t *y, int bypass) {
-#define EACH(scaling, bypass)                                                                                 \
-    for (size_t w = 0; w < words; w++)                                                                        \
-    JOIN(apply_word_, DTYPE)(load_le64(bits + 8 * w), scale, x + FD_WORD * SIZE * w, y + FD_WORD * SIZE * w, scaling, bypass)
+FD_INLINE void JOIN(apply_words_, DTYPE)(const uint8_t *bits, size_t words, COMPUTE scale, const uint8_t *x, uint8_t *y,
+                                         int bypass) {
+#define EACH(scaling, bypass)                                                                                         \
+    for (size_t w = 0; w < words; w++)                                                                                \
+    JOIN(apply_word_, DTYPE)(load_le64(bits + 8 * w), scale, x + FD_WORD * SIZE * w, y + FD_WORD * SIZE * w, scaling, \
+                             bypass)
     if (scale == 1)
         EACH(0, 0);
     else if (bypass)

@@ -73,8 +73,7 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
 
 /* The bits of sixteen elements, each against its own. */
 FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
-    const __m256i bit =
-        _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
+    const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
     const __m256i bits = _mm256_set1_epi16((short)(word >> (16 * i)));
     const __m256i keep = _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit);
     return _mm256_and_si256(_mm256_loadu_si256((const __m256i *)x), keep);

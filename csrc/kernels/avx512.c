@@ -31,9 +31,7 @@ FD_INLINE void v_fence(void) { _mm_sfence(); }
 #define v_shr(a, n) _mm512_srli_epi64(a, n)
 #define v_rotl(a, n) _mm512_rol_epi64(a, n)
 
-FD_INLINE v_u64 v_ramp(uint64_t step) {
-    return v_mul(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), step);
-}
+FD_INLINE v_u64 v_ramp(uint64_t step) { return v_mul(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), step); }
 
 FD_INLINE v_u64 v_where_less(v_u64 a, v_u64 b, v_u64 z) {
     return _mm512_maskz_mov_epi64(_mm512_cmplt_epu64_mask(a, b), z);

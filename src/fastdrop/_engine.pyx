@@ -207,7 +207,8 @@ def build():
     return {
         "compiler": fd_compiler().decode(),
         "openmp": bool(fd_has_openmp()),
-        "threads source": threads_source if current().threads == threads else "OpenMP's limit in this thread",
+        "threads source": ("a build without OpenMP" if not fd_has_openmp() else threads_source
+                           if current().threads == threads else "OpenMP's limit in this thread"),
         "backend reason": backend_reason,
     }
 

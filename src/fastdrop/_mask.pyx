@@ -24,7 +24,8 @@ cdef cnp.ndarray new_like(cnp.ndarray x, bint direct):
     """An empty array of x's shape, layout and native dtype."""
     if direct and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_TYPE(x) < NPY_USERDEF:
         return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), 0)
-    return np.empty_like(x, dtype=x.dtype.newbyteorder("="), subok=False)
+    # Not dtype=: where the allocation fails, NumPy 1.24 to 1.26 then lose a reference to the dtype.
+    return np.empty_like(x.view(x.dtype.newbyteorder("=")), subok=False)
 
 
 @cython.final
@@ -251,6 +252,13 @@ def check_bits(bits, shape):
         raise ValueError(f"bits must have {(n + 7) // 8} bytes for shape {shape}, got {len(bits)}")
     if n % 8 and bits[n // 8] >> n % 8:
         raise ValueError("bits must be 0 past the end, got a set bit")
+
+
+def identity(tuple shape):
+    """The mask of p = 0: it copies."""
+    cdef Mask mask = Mask.__new__(Mask)
+    mask.shape, mask.scale, mask.drawn = shape, 1, True
+    return mask
 
 
 def _given(bytes bits, tuple shape, p, scale):

@@ -1,10 +1,21 @@
 """What remembers: layers that draw a new mask at each forward and apply it again in backward."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
 from ._core import check_layer, dropout, dropout_backward
-from ._mask import Mask
+from ._mask import Mask, identity
 from ._rng import Rng, own_rng
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ._core import NoiseShape, Store
+    from ._rng import AnyRng
 
 
 class Dropout:
@@ -56,7 +67,16 @@ class Dropout:
     True
     """
 
-    def __init__(self, p=0.5, *, rng=None, noise_shape=None, inplace=False, store="bits", inverted=True):
+    def __init__(
+        self,
+        p: float = 0.5,
+        *,
+        rng: AnyRng = None,
+        noise_shape: NoiseShape | None = None,
+        inplace: bool = False,
+        store: Store = "bits",
+        inverted: bool = True,
+    ) -> None:
         self._p = check_layer(p, store)
         self._rng = own_rng(rng)
         self.noise_shape = noise_shape
@@ -68,12 +88,12 @@ class Dropout:
         self._ran = False
 
     @property
-    def p(self):
+    def p(self) -> float:
         """The probability of dropping."""
         return self._p
 
     @p.setter
-    def p(self, p):
+    def p(self, p: float) -> None:
         self._p = check_layer(p, self.store)
 
     @property
@@ -82,10 +102,10 @@ class Dropout:
         return self._rng
 
     @rng.setter
-    def rng(self, rng):
+    def rng(self, rng: AnyRng) -> None:
         self._rng = own_rng(rng)
 
-    def forward(self, x, rng=None):
+    def forward(self, x: NDArray[Any], rng: AnyRng = None) -> NDArray[Any]:
         """Drop and scale in training mode, return `x` itself in eval mode.
 
         Parameters
@@ -116,7 +136,7 @@ class Dropout:
 
     __call__ = forward
 
-    def backward(self, dy, out=None):
+    def backward(self, dy: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Compute the gradient of the last forward: masked and scaled, or `dy` itself after one in eval mode.
 
         Parameters
@@ -141,19 +161,19 @@ class Dropout:
             raise RuntimeError("backward needs a forward before it")
         if out is None:
             return dy
-        return dropout(dy, 0.0, rng=Rng.from_key(0, 0), out=out, store="recipe")[0]
+        return dropout_backward(dy, identity(np.shape(dy)), out=out)
 
-    def train(self):
+    def train(self) -> Self:
         """Switch dropping on; returns the layer."""
         self.training = True
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Switch dropping off; returns the layer."""
         self.training = False
         return self
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, int | float | str | bool]:
         """Return what a resumed run needs to draw the masks of one that never stopped.
 
         Returns
@@ -163,7 +183,7 @@ class Dropout:
         """
         return {**self._rng.state, "p": self._p, "training": self.training}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a state, also as `json.load` or `numpy.load` give it back; a shared Rng is set in place.
 
         Parameters
@@ -181,5 +201,5 @@ class Dropout:
         self._rng.state = state
         self._p, self.training = p, training
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}(p={self._p})"

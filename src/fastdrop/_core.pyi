@@ -1,0 +1,49 @@
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._mask import Mask
+from ._rng import AnyRng
+
+NoiseShape: TypeAlias = Sequence[SupportsIndex | None]
+Store: TypeAlias = Literal["bits", "recipe"]
+
+_D = TypeVar("_D", bound=np.inexact[Any])
+_Window: TypeAlias = tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
+
+@overload
+def dropout(
+    x: NDArray[_D],
+    p: SupportsFloat = 0.5,
+    *,
+    rng: AnyRng = None,
+    out: NDArray[_D] | None = None,
+    noise_shape: NoiseShape | None = None,
+    offset: SupportsIndex = 0,
+    window: _Window | None = None,
+    store: Store = "bits",
+    inverted: bool = True,
+) -> tuple[NDArray[_D], Mask]: ...
+@overload
+def dropout(
+    x: ArrayLike,
+    p: SupportsFloat = 0.5,
+    *,
+    rng: AnyRng = None,
+    out: NDArray[Any] | None = None,
+    noise_shape: NoiseShape | None = None,
+    offset: SupportsIndex = 0,
+    window: _Window | None = None,
+    store: Store = "bits",
+    inverted: bool = True,
+) -> tuple[NDArray[Any], Mask]: ...
+@overload
+def dropout_backward(dy: NDArray[_D], mask: Mask, *, out: NDArray[_D] | None = None) -> NDArray[_D]: ...
+@overload
+def dropout_backward(dy: ArrayLike, mask: Mask, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+def bernoulli(
+    shape: SupportsIndex | Iterable[SupportsIndex], p: SupportsFloat, *, rng: AnyRng = None
+) -> NDArray[np.bool_]: ...
+def check_layer(p: SupportsFloat, store: str) -> float: ...

@@ -1,0 +1,95 @@
+"""The C face: csrc/README.md's one line builds the core with the example, which draws the reference's masks."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+
+CSRC = Path(__file__).resolve().parents[1] / "csrc"
+if not CSRC.is_dir():
+    pytest.skip("no sources beside the tests", allow_module_level=True)
+
+WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wundef", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Werror"]
+
+# example.c once more
+KEY, P, PASSES = reference.key_from_seed(0), 0.2, 100
+ROWS, INPUTS, HIDDEN, OUTPUTS = 4, 8, 64, 3
+
+
+def run(command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, **options)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+def compile_line():
+    (line,) = re.findall(r"^cc .*$", (CSRC / "README.md").read_text(), re.M)
+    return line
+
+
+def outputs():
+    """The network's outputs in every pass, (PASSES, ROWS, OUTPUTS), under the reference's masks."""
+    row, i = np.ogrid[:ROWS, :INPUTS]
+    x = ((5 * row + 3 * i) % 7 - 3) / 4
+    i, j = np.ogrid[:HIDDEN, :HIDDEN]
+    weight = ((31 * i + 17 * j) % 33 - 16) / 16
+    hidden = np.maximum(x @ weight[:INPUTS], 0).astype(np.float32)
+    passes = []
+    for t in range(PASSES):
+        kept = reference.kept(reference.fold_in(KEY, t), 0, P, 0, hidden.size).reshape(hidden.shape)
+        thinned = reference.apply(hidden, kept, reference.scale(P)).astype(float)
+        passes.append(thinned @ weight[:, INPUTS : INPUTS + OUTPUTS])
+    return np.array(passes)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here")
+def test_the_example_from_the_readme(tmp_path):
+    shutil.copytree(CSRC, tmp_path / "csrc")
+    run(compile_line(), shell=True, cwd=tmp_path)
+    printed = run([tmp_path / "inference"])
+    assert re.match(rf"backend (portable|avx2|avx512|neon), {PASSES} passes", printed)
+    numbers = np.array(re.findall(r"(\S+) \+- (\S+)", printed), float).reshape(ROWS, OUTPUTS, 2)
+    want = outputs()
+    np.testing.assert_allclose(numbers[..., 0], want.mean(axis=0), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(numbers[..., 1], want.std(axis=0), rtol=0, atol=1e-5)
+
+
+def test_the_line_has_the_flags_of_the_package():
+    line = compile_line().split()
+    assert {"-std=c11", "-O2", "-ffp-contract=off", "csrc/*.c", "csrc/kernels/*.c"} <= set(line)
+    assert "-ffast-math" not in line
+    assert not any(flag.startswith("-m") for flag in line)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "language"),
+    [("cc", ["-x", "c", "-std=c11"]), ("g++", ["-x", "c++", "-std=c++11"]), ("clang++", ["-x", "c++", "-std=c++11"])],
+    ids=["c11", "g++", "clang++"],
+)
+def test_the_header_compiles_alone(compiler, language):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler} here")
+    run([compiler, *language, "-fsyntax-only", "-pedantic", "-Wall", "-Wextra", "-Werror", CSRC / "fastdrop.h"])
+
+
+@pytest.mark.parametrize("openmp", [[], ["-fopenmp"]], ids=["serial", "openmp"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_warnings(compiler, openmp, tmp_path):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler} here")
+    probe = tmp_path / "probe.c"
+    probe.write_text("#include <omp.h>\nint main(void) { return 0; }\n")
+    if openmp and subprocess.run([compiler, *openmp, "-c", probe, "-o", probe.with_suffix(".o")]).returncode:
+        pytest.skip(f"{compiler} has no OpenMP here")
+    units = sorted(CSRC.rglob("*.c"))
+    run([compiler, "-std=c11", "-fsyntax-only", "-ffp-contract=off", *openmp, *WARNINGS, f"-I{CSRC}", *units])
+
+
+def test_the_readme_names_every_file():
+    readme = (CSRC / "README.md").read_text()
+    names = {re.sub(r"^.*(_tpl\.h)$", r"*\1", path.name) for path in CSRC.rglob("*.[ch]")}
+    assert {name for name in names if name not in readme} == set()

@@ -1,0 +1,185 @@
+"""What is shipped: the examples in the documents, the stubs, the sdist, and a build from it without OpenMP."""
+
+import ast
+import doctest
+import importlib
+import importlib.metadata
+import inspect
+import json
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+
+import fastdrop as fd
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "fastdrop"
+MODULES = ["fastdrop", *(module.name for module in pkgutil.walk_packages(fd.__path__, "fastdrop."))]
+SHIPPED = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md .clang-format csrc src tests benchmarks"
+needs_sources = pytest.mark.skipif(not PACKAGE.is_dir(), reason="no sources beside the tests")
+
+
+# Examples
+
+
+def documented(module):
+    """The docstrings of a module, its functions, its classes and their members, compiled ones too, by name."""
+    docs = {module.__name__: module.__doc__}
+    for name, thing in vars(module).items():
+        if getattr(thing, "__module__", None) != module.__name__ or not (inspect.isclass(thing) or callable(thing)):
+            continue
+        docs[name] = thing.__doc__
+        if inspect.isclass(thing):
+            docs |= {f"{name}.{member}": getattr(thing, member).__doc__ for member in vars(thing)}
+    return {name: doc for name, doc in docs.items() if isinstance(doc, str)}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.endswith("__main__")])
+def test_the_examples_in_docstrings(name):
+    module = pytest.importorskip(name)
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner()
+    for title, doc in documented(module).items():
+        runner.run(parser.get_doctest(doc, {}, title, module.__file__, 0))
+    assert runner.summarize().failed == 0
+
+
+@pytest.mark.parametrize("name", sorted(set(fd.__all__) - {"__version__"}))
+def test_every_public_name_has_an_example(name):
+    assert ">>> " in getattr(fd, name).__doc__
+
+
+@needs_sources
+def test_the_examples_in_the_readme():
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert (result.failed, result.attempted > 10) == (0, True)
+
+
+# Stubs
+
+
+def stub_signatures(path):
+    """The parameters and defaults of all that a stub declares, by name; every overload."""
+    for node in ast.parse(path.read_text()).body:
+        functions = node.body if isinstance(node, ast.ClassDef) else [node]
+        for function in functions:
+            if not isinstance(function, ast.FunctionDef) or function.name.startswith("__"):
+                continue
+            for argument in ast.walk(function.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+            owner = f"{node.name}." if node is not function else ""
+            yield owner + function.name, f"({ast.unparse(function.args)})"
+
+
+def signature(thing):
+    parameters = inspect.signature(thing).parameters.values()
+    return str(inspect.Signature([parameter.replace(annotation=parameter.empty) for parameter in parameters]))
+
+
+@needs_sources
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.pyi")), ids=lambda path: path.stem)
+def test_stubs_agree_with_the_compiled_modules(path):
+    module, count = importlib.import_module(f"fastdrop.{path.stem}"), 0
+    for name, declared in stub_signatures(path):
+        thing = module
+        for part in name.split("."):
+            thing = getattr(thing, part)
+        if callable(thing):
+            assert declared == signature(thing), name
+        count += 1
+    assert count
+
+
+def test_the_package_is_typed_and_licensed():
+    try:
+        files = importlib.metadata.files("numpy-fastdrop") or []
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("run from a build folder, not installed")
+    assert "LICENSE" in {file.name for file in files}
+    assert all(Path(fd.__file__).with_name(name).exists() for name in ("py.typed", "_core.pyi", "_rng.pyi"))
+
+
+# The sdist
+
+
+def python(*arguments, **options):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "FASTDROP"))}
+    environment |= options.pop("env", {})
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=300, env=environment, **options
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def build_tools_are_here():
+    try:
+        major, minor = importlib.metadata.version("cython").split(".")[:2]
+        new = int(importlib.metadata.version("setuptools").split(".")[0]) >= 77 and (int(major), int(minor)) >= (3, 1)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return new and np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """The unpacked sdist of a checkout in which things have been built."""
+    if not PACKAGE.is_dir() or not build_tools_are_here():
+        pytest.skip("no sources, or not the build tools that pyproject.toml asks for")
+    checkout, out = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("sdist")
+    for name in SHIPPED.split():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+        elif (ROOT / name).exists():
+            shutil.copy(ROOT / name, checkout / name)
+    for pyx in (checkout / "src" / "fastdrop").glob("*.pyx"):  # newer than the sources: Cython leaves them
+        pyx.with_suffix(".c").write_text("")
+        pyx.with_suffix(".cpython-311.so").write_text("")
+    python("-c", f"from setuptools import build_meta; build_meta.build_sdist({str(out)!r})", cwd=checkout)
+    (archive,) = out.iterdir()
+    assert archive.name == f"numpy_fastdrop-{fd.__version__}.tar.gz"
+    with tarfile.open(archive) as tar:
+        tar.extractall(out, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # not in 3.11.2
+    return out / archive.name.removesuffix(".tar.gz")
+
+
+def test_what_the_sdist_holds(sdist):
+    held = {str(path.relative_to(sdist)) for path in sdist.rglob("*") if path.is_file()}
+    wanted = [path for folder in ("csrc", "src/fastdrop", "tests") for path in (ROOT / folder).rglob("*")]
+    suffixes = {".c", ".h", ".md", ".py", ".pyx", ".pxd", ".pyi", ".json", ".typed"}
+    wanted = {path for path in wanted if path.suffix in suffixes and "__pycache__" not in path.parts}
+    wanted = {str(path.relative_to(ROOT)) for path in wanted if path.parent != PACKAGE or path.suffix != ".c"}
+    assert wanted | {"LICENSE", "README.md", "CHANGELOG.md", "setup.py", "pyproject.toml"} <= held
+    assert {name for name in held if name.endswith((".so", ".pyc"))} == set()
+    assert list((sdist / "src" / "fastdrop").glob("*.c")) == []  # Cython's
+    about = (sdist / "PKG-INFO").read_text()
+    assert f"\nName: numpy-fastdrop\nVersion: {fd.__version__}\n" in about
+    assert "\nLicense-Expression: MIT\n" in about
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here")
+def test_a_build_from_the_sdist_without_openmp(sdist):
+    compiler = sdist / "cc-without-openmp"
+    # Unoptimised, whatever the flags say: half the time.
+    compiler.write_text('#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1 ;; esac\nexec cc "$@" -O0 -g0\n')
+    compiler.chmod(0o755)
+    python("setup.py", "build_ext", "--inplace", cwd=sdist, env={"CC": str(compiler)})
+    code = """if True:
+        import json, fastdrop as fd
+        fd.set_num_threads(4)
+        dropped = fd.bernoulli(5000, 0.1, rng=1).tobytes().hex()
+        print(json.dumps([fd.__file__, fd.show_config(mode="dicts")["openmp"], fd.get_num_threads(), dropped]))"""
+    file, openmp, threads, dropped = json.loads(python("-c", code, cwd=sdist, env={"PYTHONPATH": str(sdist / "src")}))
+    assert Path(file).is_relative_to(sdist)
+    assert openmp == {"enabled": False, "why": "the compiler had none: one thread only"}
+    assert threads == 1
+    kept = reference.kept(reference.key_from_seed(1), 0, 0.1, 0, 5000)
+    assert dropped == (~kept).tobytes().hex()
