@@ -32,27 +32,27 @@ def test_make_vectors_reproduces_the_file():
     assert make_vectors.text().encode() == (HERE / "vectors.json").read_bytes()
 
 
-@pytest.mark.parametrize("z, a, b", section("mix"))
+@pytest.mark.parametrize(("z", "a", "b"), section("mix"))
 def test_mix(z, a, b):
     assert (ref.mix_a(int(z, 16)), ref.mix_b(int(z, 16))) == words([a, b])
 
 
-@pytest.mark.parametrize("seed, key", section("key_from_seed"))
+@pytest.mark.parametrize(("seed", "key"), section("key_from_seed"))
 def test_key_from_seed(seed, key):
     assert ref.key_from_seed(seed) == ref.key_from_seed(np.random.SeedSequence(seed)) == words(key)
 
 
-@pytest.mark.parametrize("key, values, child", section("fold_in"))
+@pytest.mark.parametrize(("key", "values", "child"), section("fold_in"))
 def test_fold_in(key, values, child):
     assert ref.fold_in(words(key), *values) == words(child)
 
 
-@pytest.mark.parametrize("key, stream, expected", section("call_key"))
+@pytest.mark.parametrize(("key", "stream", "expected"), section("call_key"))
 def test_call_key(key, stream, expected):
     assert ref.call_key(words(key), int(stream)) == words(expected)
 
 
-@pytest.mark.parametrize("p, expected", section("threshold"))
+@pytest.mark.parametrize(("p", "expected"), section("threshold"))
 def test_threshold(p, expected):
     assert ref.threshold(float.fromhex(p)) == int(expected, 16)
 
@@ -62,13 +62,13 @@ def test_one_has_no_threshold():
         ref.threshold(1.0)
 
 
-@pytest.mark.parametrize("key, stream, p, start, n, bits", section("mask"))
+@pytest.mark.parametrize(("key", "stream", "p", "start", "n", "bits"), section("mask"))
 def test_mask(key, stream, p, start, n, bits):
     kept = ref.kept(words(key), int(stream), float.fromhex(p), int(start), n)
     assert ref.pack(kept).tobytes().hex() == bits
 
 
-@pytest.mark.parametrize("key, stream, p, full_shape, start, shape, bits", section("window"))
+@pytest.mark.parametrize(("key", "stream", "p", "full_shape", "start", "shape", "bits"), section("window"))
 def test_window(key, stream, p, full_shape, start, shape, bits):
     indices = ref.window_indices([int(n) for n in full_shape], [int(n) for n in start], shape)
     kept = ref.kept_at(words(key), int(stream), float.fromhex(p), indices)
@@ -169,7 +169,8 @@ def test_values(dtype):
     kept = np.arange(x.size) < len(KEPT)
     expected[~kept] = 0
     y = ref.apply(x, kept, 1.25)
-    assert y.dtype == expected.dtype and y.dtype.isnative
+    assert y.dtype == expected.dtype
+    assert y.dtype.isnative
     assert y.tobytes() == expected.tobytes()
     assert ref.apply(x[2], True, 1.25) == expected[2]
 
@@ -199,6 +200,8 @@ def test_a_scale_of_one_leaves_every_bit():
     assert ref.apply(x, True, ref.scale(0.0)).tobytes() == x.tobytes()
 
 
-@pytest.mark.parametrize("p, inverted, expected", [(0, True, 1), (0.5, True, 2), (0.1, False, 1), (1, True, np.inf)])
+@pytest.mark.parametrize(
+    ("p", "inverted", "expected"), [(0, True, 1), (0.5, True, 2), (0.1, False, 1), (1, True, np.inf)]
+)
 def test_scale(p, inverted, expected):
     assert ref.scale(p, inverted) == expected

@@ -1,0 +1,37 @@
+"""One body for every question: a contender is made, checked once, then timed on arrays refilled outside the clock."""
+
+import functools
+
+import pytest
+
+from fastdrop._benchmark.cases import Data, Missing
+
+data_of = functools.lru_cache(maxsize=1)(Data)  # contenders on one case run one after the other
+
+
+def test_contender(benchmark, record, request, question, case, contender):
+    data = data_of(case)
+    try:
+        run = question.contenders[contender](case)
+    except Missing as reason:
+        pytest.skip(f"{contender}: {reason}")
+
+    def refill():
+        data.refill()
+        run.prepare()
+
+    def call_on_each():
+        for x in data.arrays:
+            run.call(x)
+
+    refill()
+    y = run.call(data.arrays[0])
+    if contender not in question.unchecked:
+        question.check(case, data.base, y)
+    quick = request.config.getoption("quick")
+    benchmark.group = f"{question.name}: {case.name}"
+    rounds = 5 if quick or case.n > 1 << 22 else 30
+    benchmark.pedantic(call_on_each, setup=refill, rounds=rounds, warmup_rounds=1)
+    elements = data.count * max(case.n, 1)
+    benchmark.extra_info.update(n=case.n, p=case.p, threads=case.threads, dtype=case.dtype, elements=elements)
+    record(question, case, contender, benchmark.stats.stats.median)

@@ -1,0 +1,168 @@
+"""The questions: which cases, which contenders, and what a right answer is."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import fastdrop as fd
+
+from . import contenders as c
+from . import peers
+from .cases import NOISE_SHAPES, Case
+
+KI, MI = 1 << 10, 1 << 20
+DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+
+
+def check_dropped(case: Case, base: np.ndarray, y: object) -> None:
+    """Each element is dropped or scaled, and about as many are dropped as p says."""
+    result = np.asarray(y).reshape(base.shape)
+    wide = np.complex128 if np.iscomplexobj(base) else np.float64
+    kept, coarse = result != 0, result.dtype.itemsize == 2
+    np.testing.assert_allclose(
+        result[kept].astype(wide), base[kept].astype(wide) * case.scale, rtol=0.01 if coarse else 1e-5
+    )
+    entries = NOISE_SHAPES.get(case.layout, base.shape)
+    draws = math.prod(n for e, n in zip(entries, base.shape, strict=True) if e != 1)
+    check_share(case, 1 - kept.mean(), draws)
+
+
+def check_bits(case: Case, base: np.ndarray, y: object) -> None:
+    """About as many bits are 0 as p says."""
+    check_share(case, 1 - int.from_bytes(np.asarray(y).tobytes(), "little").bit_count() / case.n, case.n)
+
+
+def check_share(case: Case, dropped: float, draws: int) -> None:
+    """Six sigma, and the 1/256 to which the careful idiom rounds p."""
+    bound = 6 * math.sqrt(case.p * (1 - case.p) / max(draws, 1)) + 2**-8
+    if abs(dropped - case.p) > bound:
+        raise AssertionError(f"{dropped:.4f} of the elements were dropped at p={case.p}")
+
+
+def check_any(case: Case, base: np.ndarray, y: object) -> None:
+    """The right shape and nothing but numbers: what is timed here is checked by the question it belongs to."""
+    result = np.asarray(y)
+    if result.size != base.size or not np.isfinite(result.astype(np.complex128)).all():
+        raise AssertionError("a wrong result")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A group of the table."""
+
+    name: str
+    asks: str
+    cases: tuple[Case, ...]
+    contenders: dict[str, c.Make]
+    check: Callable[[Case, np.ndarray, object], None] = check_dropped
+    baseline: str = "roof"  # every figure is also given as a ratio to this contender's
+    unchecked: tuple[str, ...] = ("roof", "multiply", "copyto", "multiply twice", "multiply by mask")
+
+
+def threads() -> tuple[int, ...]:
+    """One thread, and all."""
+    return (1,) if fd.get_num_threads() == 1 else (1, fd.get_num_threads())
+
+
+def cases(name: str, sizes: tuple[int, ...], ps: tuple[float, ...] = (0.5,), **fixed: str) -> tuple[Case, ...]:
+    """Every size, number of threads and p; small work in one thread only."""
+    return tuple(Case(name, n, p, t, **fixed) for n in sizes for t in threads() for p in ps if t == 1 or n >= 64 * KI)
+
+
+def questions(quick: bool) -> list[Question]:
+    """All of them; the quick ones leave out the largest sizes and what has to compile."""
+    large = 4 * MI if quick else 64 * MI
+    sizes = (64, 64 * KI, 4 * MI) if quick else (64, KI, 64 * KI, 4 * MI, 64 * MI)
+    every = threads()[-1:]
+    backends = {f"fastdrop {name}": c.forward(name) for name in fd.backends()}
+    best = {"roof": c.roof, "multiply": c.multiply}
+    others = {**c.NUMPY, **({} if quick else {**peers.QUICK, **peers.COMPILED})}
+    return [
+        Question(
+            "forward",
+            "the forward pass in place, bits stored",
+            cases("forward", sizes, (0.1, 0.5)),
+            {**best, **backends, "fastdrop recipe": c.forward(store="recipe"), **others},
+        ),
+        Question(
+            "backward",
+            "the backward pass in place",
+            cases("backward", sizes),
+            {
+                **best,
+                "fastdrop bits": c.backward(),
+                "fastdrop recipe": c.backward(store="recipe"),
+                "multiply by mask": c.backward_numpy,
+            },
+        ),
+        Question(
+            "out of place",
+            "the forward pass into another array",
+            tuple(Case("out of place", n, threads=t) for n in (64 * KI, large) for t in threads()),
+            {"roof": c.roof, "copyto": c.copy, "fastdrop": c.forward_out},
+            baseline="copyto",
+        ),
+        Question(
+            "dtypes",
+            "forward in place by dtype, beside the roof of as many bytes",
+            tuple(Case("dtypes", large, dtype=d, threads=t) for d in DTYPES for t in every),
+            {"roof": c.roof, "fastdrop": c.forward(), "fastdrop backward": c.backward()},
+        ),
+        Question(
+            "mask only",
+            "the packed bits alone",
+            tuple(Case("mask only", 64 * KI if quick else 4 * MI, p) for p in (0.001, 0.1, 0.5, 0.9)),
+            {
+                **{f"fastdrop {name}": c.mask_only(name) for name in fd.backends()},
+                "NumPy, packbits": c.mask_numpy,
+                **({} if quick else {"bitarray": peers.bitarray_random}),
+            },
+            check=check_bits,
+            baseline=f"fastdrop {fd.backends()[0]}",
+        ),
+        Question(
+            "noise shapes",
+            "elements dropped together",
+            tuple(Case("noise shapes", large, layout=name, threads=t) for name in NOISE_SHAPES for t in threads()),
+            {"roof": c.roof, "fastdrop": c.forward()},
+        ),
+        Question(
+            "layouts",
+            "arrays that are not C-contiguous",
+            tuple(
+                Case("layouts", MI if quick else 16 * MI, layout=name, threads=1) for name in ("Fortran", "x[:, ::2]")
+            ),
+            {"multiply": c.multiply, "fastdrop": c.forward(), "fastdrop backward": c.backward()},
+            baseline="multiply",
+        ),
+        Question(
+            "window",
+            "64 columns of an array 64 Ki wide, beside as many elements in a row",
+            (Case("window", 256 * KI),),
+            {"roof": c.roof, "fastdrop window": c.window, "fastdrop in a row": c.forward()},
+            baseline="fastdrop in a row",
+        ),
+        Question(
+            "small calls",
+            "the whole Python call",
+            tuple(Case("small calls", n) for n in (1, 64, KI)),
+            {
+                "multiply": c.multiply,
+                "fastdrop": c.forward(),
+                "fastdrop recipe": c.forward(store="recipe"),
+                "fastdrop backward": c.backward(),
+                **c.NUMPY,
+                **({} if quick else peers.QUICK),
+            },
+            baseline="multiply",
+        ),
+        Question(
+            "layer",
+            "a layer's forward and backward",
+            (Case("layer", 64), Case("layer", 64 * KI)),
+            {"multiply twice": c.multiply_twice, "fastdrop": c.layer},
+            baseline="multiply twice",
+        ),
+    ]

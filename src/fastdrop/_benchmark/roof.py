@@ -1,0 +1,52 @@
+"""The roof of every ratio (roof.c), compiled on the machine that is measured."""
+
+import ctypes
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .cases import Missing
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        raise Missing("no C compiler")
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "roof.so"
+        source = str(Path(__file__).with_name("roof.c"))
+        command = [
+            *compiler.split(),
+            "-std=c11",
+            "-O2",
+            "-march=native",
+            "-shared",
+            "-fPIC",
+            source,
+            "-o",
+            str(library),
+        ]
+        if subprocess.run([*command, "-fopenmp"], capture_output=True).returncode:
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise Missing(f"the compiler fails: {done.stderr.strip().splitlines()[-1]}")
+        return ctypes.CDLL(str(library))
+
+
+def scale_in_place(threads: int, scale: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a call that multiplies a contiguous array, as float32, where it stands."""
+    function = _library().fastdrop_roof
+    factor, team = ctypes.c_float(scale), ctypes.c_int(threads)
+
+    def call(x: np.ndarray) -> np.ndarray:
+        function(ctypes.c_void_p(x.ctypes.data), ctypes.c_size_t(x.nbytes // 4), factor, team)
+        return x
+
+    return call
