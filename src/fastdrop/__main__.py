@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 
 def _at_least_one(text: str) -> int:
@@ -10,6 +11,12 @@ def _at_least_one(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
+
+
+def _file(text: str) -> str:
+    if not Path(text).parent.is_dir():  # said before the work, not after it
+        raise argparse.ArgumentTypeError(f"no such directory: {Path(text).parent}")
+    return text
 
 
 def _info(args: argparse.Namespace) -> None:
@@ -46,13 +53,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--quick", action="store_true", help="small sizes, few repetitions, nothing that has to compile")
     bench.add_argument("--only", action="append", metavar="QUESTION", help="one question, as 'mask only'; repeatable")
-    bench.add_argument("--json", metavar="FILE", help="write the figures to FILE too")
-    bench.add_argument("--plot", metavar="FILE.png", help="draw time against size, and speed-up against threads")
+    bench.add_argument("--json", type=_file, metavar="FILE", help="write the figures to FILE too")
+    bench.add_argument(
+        "--plot", type=_file, metavar="FILE.png", help="draw time against size, and speed-up against threads"
+    )
 
     demo = command("demo", _demo, "Train a NumPy network on real digits with and without dropout.")
     demo.add_argument("--seeds", type=_at_least_one, default=5, metavar="N", help="runs of each network (default: 5)")
-    demo.add_argument("--epochs", type=_at_least_one, default=150, metavar="N", help="of each run (default: 150)")
-    demo.add_argument("--plot", metavar="FILE.png", help="draw the learning curves")
+    demo.add_argument("--epochs", type=_at_least_one, default=300, metavar="N", help="of each run (default: 300)")
+    demo.add_argument("--plot", type=_file, metavar="FILE.png", help="draw the learning curves")
     return parser
 
 
