@@ -45,7 +45,7 @@ typedef struct {
     double scale;
     const uint8_t *x;
     uint8_t *y, *bits;
-    int bypass;
+    size_t ahead;
 } dropout_job;
 
 /*
@@ -73,14 +73,14 @@ static void dropout_units(const void *job_, size_t begin, size_t end) {
         const size_t whole = index % FD_BLOCK == 0 ? (to - at) / FD_BLOCK : 0;
         if (whole > 0) {
             count = whole * FD_BLOCK;
-            backend->dropout[job->dtype](job->draw, index / FD_BLOCK, whole, job->scale, x, y, bits, job->bypass);
+            backend->dropout[job->dtype](job->draw, index / FD_BLOCK, whole, job->scale, x, y, bits, job->ahead);
         } else {
             const size_t room = FD_BLOCK - index % FD_BLOCK / FD_WORD * FD_WORD;
             count = room < to - at ? room : to - at;
             if (!bits)
                 bits = scratch;
             fd_draw_run(&source, index, count, bits, 0);
-            backend->apply[job->dtype](bits, count, job->scale, x, y, job->bypass);
+            backend->apply[job->dtype](bits, count, job->scale, x, y, job->ahead);
         }
     }
 }
@@ -98,7 +98,7 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
             fd_bits(run, draw, 1, &n, &unit_stride, index, bits);
     } else if (n > 0) {
         dropout_job job = {run, draw, dtype, index, n, index % FD_BLOCK / FD_WORD * FD_WORD, scale, x, y, bits, 0};
-        job.bypass = x != y && n * size > run->cache_bytes && (uintptr_t)y % 16 == 0;
+        job.ahead = fd_ahead(run, n * size, draw->rounds);
         const size_t useful = n / ELEMENTS_PER_THREAD + 1;
         fd_parallel(useful < (size_t)run->threads ? (int)useful : run->threads, (n + job.lead - 1) / FD_BLOCK + 1,
                     dropout_units, &job);

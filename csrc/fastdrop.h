@@ -36,10 +36,10 @@ int fd_backend_supported(const fd_backend *backend);
 typedef struct {
     const fd_backend *backend; /* a supported one */
     int threads;               /* at most so many threads; 1 where the library was built without OpenMP */
-    size_t cache_bytes;        /* outputs beyond this size that are not in place bypass the cache; SIZE_MAX: never */
+    size_t cache_bytes;        /* the last level's size: arrays of half of it are fetched ahead, and stores go around */
 } fd_run;
 
-/* The best supported backend, as many threads as OpenMP offers here, no output bypassing the cache. */
+/* The best supported backend, as many threads as OpenMP offers here, 32 MiB of cache. */
 fd_run fd_run_default(void);
 
 /* The number of threads that OpenMP would use for a parallel region begun here; 1 without OpenMP. */

@@ -22,7 +22,7 @@ typedef struct {
     double scale;
     const uint8_t *bits, *bits_end, *x;
     uint8_t *y;
-    int bypass;
+    size_t ahead;
     fd_axis run_axis, tile_axis; /* the tile's axis has extent 1 where there are no tiles */
     int ndim;                    /* the axes around one unit; the last two count tiles, then runs */
     fd_axis axes[FD_MAX_DIMS + 2];
@@ -51,7 +51,7 @@ static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_
     const fd_backend *backend = job->run->backend;
     const ptrdiff_t size = (ptrdiff_t)job->size, x_step = job->run_axis.x, y_step = job->run_axis.y;
     if (x_step == size && y_step == size) {
-        backend->apply[job->dtype](bits, n, job->scale, at.x, at.y, job->bypass && (uintptr_t)at.y % 16 == 0);
+        backend->apply[job->dtype](bits, n, job->scale, at.x, at.y, job->ahead);
         return;
     }
     uint8_t word[FD_WORD * 16] __attribute__((aligned(64)));
@@ -208,7 +208,7 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double
     if (n == 0)
         return;
     job.bits_end = bits + last_bit / 8 + 1;
-    job.bypass = x != y && n * job.size > run->cache_bytes;
+    job.ahead = fd_ahead(run, n * job.size, 0);
     ndim = merge_axes(axes, ndim);
     const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size};
     job.run_axis = ndim > 0 ? axes[--ndim] : single;

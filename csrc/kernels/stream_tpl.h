@@ -89,6 +89,8 @@ FD_INLINE v_u64 draw_kept(lanes *s, const fd_draw *draw) {
         round_of(s, &undecided, &dropped, rest);
         while (v_any(undecided))
             further_round(s, &undecided, &dropped, rest);
+    } else if (draw->planes == 1) { /* p = 1/2: U < T is the plane's complement */
+        return next(s);
     } else {
         for (int j = 0; j < draw->planes; j++)
             v_decide(&undecided, &dropped, next(s), draw->threshold >> (63 - j) & 1);
