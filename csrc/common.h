@@ -45,6 +45,9 @@
 #define FD_UNROLL FD_PRAGMA(GCC unroll 64)
 #endif
 
+/* Two words side by side, on which operators work one by one. */
+typedef uint64_t fd_pair __attribute__((vector_size(16)));
+
 FD_INLINE uint64_t load_le64(const uint8_t *bytes) {
     uint64_t word;
     memcpy(&word, bytes, 8);

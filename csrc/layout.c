@@ -10,7 +10,7 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  * A unit of work is a run of the innermost axis of y; where the bits of such a run lie apart (Fortran order), a tile
  * of TILE such runs, whose bits lie side by side the other way and are transposed 64 by 64.
  */
-enum { RUN = 1 << 16, TILE_RUN = 2048, TILE = 64 };
+enum { RUN = 1 << 16, TILE_RUN = 4096, TILE = 64 };
 
 /* Bits that are brought together before they are applied: a block's worth. */
 enum { STAGED = FD_BLOCK };
@@ -96,16 +96,29 @@ static void apply_scattered(const apply_job *job, place at, size_t n) {
     }
 }
 
-/* Hacker's Delight, 7-3: swaps ever smaller off-diagonal squares. Bit c of word r becomes bit r of word c. */
+/*
+ * Hacker's Delight, 7-3: swaps ever smaller off-diagonal squares. Bit c of word r becomes bit r of word c. Two words at
+ * a time, in the vectors that every processor has, but for the last squares.
+ */
 static void transpose_64(uint64_t words[64]) {
     uint64_t mask = UINT64_C(0x00000000FFFFFFFF);
-    for (int width = 32; width > 0; width >>= 1, mask ^= mask << width)
+    for (int width = 32; width > 1; width >>= 1, mask ^= mask << width)
         for (int square = 0; square < 64; square += 2 * width)
-            for (int r = square; r < square + width; r++) {
-                const uint64_t swap = (words[r] >> width ^ words[r + width]) & mask;
-                words[r] ^= swap << width;
-                words[r + width] ^= swap;
+            for (int r = square; r < square + width; r += 2) {
+                fd_pair upper, lower;
+                memcpy(&upper, words + r, sizeof upper);
+                memcpy(&lower, words + r + width, sizeof lower);
+                const fd_pair swap = (upper >> width ^ lower) & mask;
+                upper ^= swap << width;
+                lower ^= swap;
+                memcpy(words + r, &upper, sizeof upper);
+                memcpy(words + r + width, &lower, sizeof lower);
             }
+    for (int r = 0; r < 64; r += 2) {
+        const uint64_t swap = (words[r] >> 1 ^ words[r + 1]) & mask;
+        words[r] ^= swap << 1;
+        words[r + 1] ^= swap;
+    }
 }
 
 /* Up to 64 bits from bit `at` on, without a read past the end. */
@@ -125,8 +138,14 @@ static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
     for (size_t i = 0; i < n; i += 64) {
         uint64_t words[64] = {0};
         const size_t rows = n - i < 64 ? n - i : 64;
-        for (size_t r = 0; r < rows; r++, bit += (size_t)job->run_axis.bit)
-            words[r] = load_bits(job, bit, width);
+        const size_t step = (size_t)job->run_axis.bit, last = bit + (rows - 1) * step;
+        if (bit % 8 == 0 && step % 8 == 0 && width == 64 && job->bits_end - job->bits >= (ptrdiff_t)(last / 8 + 8))
+            for (size_t r = 0; r < rows; r++)
+                words[r] = load_le64(job->bits + bit / 8 + r * (step / 8));
+        else
+            for (size_t r = 0; r < rows; r++)
+                words[r] = load_bits(job, bit + r * step, width);
+        bit += rows * step;
         transpose_64(words);
         for (size_t c = 0; c < width; c++)
             store_le64(bits[c] + i / 8, words[c]);
