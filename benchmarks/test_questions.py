@@ -5,6 +5,7 @@ import functools
 import pytest
 
 from fastdrop._benchmark.cases import Data, Missing
+from fastdrop._benchmark.measure import checked
 
 data_of = functools.lru_cache(maxsize=1)(Data)  # contenders on one case run one after the other
 
@@ -12,7 +13,7 @@ data_of = functools.lru_cache(maxsize=1)(Data)  # contenders on one case run one
 def test_contender(benchmark, record, request, question, case, contender):
     data = data_of(case)
     try:
-        run = question.contenders[contender](case)
+        run = checked(question, case, data, contender, question.contenders[contender])
     except Missing as reason:
         pytest.skip(f"{contender}: {reason}")
 
@@ -24,10 +25,6 @@ def test_contender(benchmark, record, request, question, case, contender):
         for x in data.arrays:
             run.call(x)
 
-    refill()
-    y = run.call(data.arrays[0])
-    if contender not in question.unchecked:
-        question.check(case, data.base, y)
     quick = request.config.getoption("quick")
     benchmark.group = f"{question.name}: {case.name}"
     rounds = 5 if quick or case.n > 1 << 22 else 30

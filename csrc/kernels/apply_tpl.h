@@ -5,6 +5,7 @@
  *
  * by a file that has included stream_tpl.h and defines, for vectors of V_BYTES bytes,
  *
+ *   V_UNROLL                 FD_UNROLL where the vectors of a word are to be unrolled, else nothing
  *   v_data v_save v_fence    v_save goes around the cache on request, then to a 16-byte aligned address; v_fence
  *                            comes after the last of such stores
  *   kept_2 kept_4 kept_8 kept_16     by element size: the i-th vector of 64 elements at x, +0.0 where the word's bits
@@ -26,7 +27,7 @@ FD_INLINE void JOIN(apply_word_, DTYPE)(uint64_t word, COMPUTE scale, const uint
         FD_UNROLL
     for (int i = 0; i < FD_WORD * SIZE; i += FD_LINE)
         __builtin_prefetch(x + ahead + i);
-    FD_UNROLL
+    V_UNROLL
     for (int i = 0; i < FD_WORD * SIZE / V_BYTES; i++) {
         const v_data v = JOIN(kept_, SIZE)(x + V_BYTES * i, word, i);
         v_save(y + V_BYTES * i, scaling ? SCALED(v, scale) : v, bypass);

@@ -55,6 +55,7 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 #include "stream_tpl.h"
 
 #define V_BYTES 64
+#define V_UNROLL FD_UNROLL
 typedef __m512i v_data;
 
 FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {

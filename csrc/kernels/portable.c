@@ -4,6 +4,7 @@
 static int supported(void) { return 1; }
 
 #define V_BYTES 16
+#define V_UNROLL
 
 typedef union {
     uint8_t bytes[16];
@@ -29,6 +30,7 @@ FD_INLINE void v_fence(void) {}
 
 FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
     v_data v = v_load(x);
+    FD_UNROLL
     for (int e = 0; e < 8; e++)
         v.h[e] &= (uint16_t)(0 - (word >> (8 * i + e) & 1));
     return v;
@@ -36,6 +38,7 @@ FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
 
 FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
     v_data v = v_load(x);
+    FD_UNROLL
     for (int e = 0; e < 4; e++)
         v.w[e] &= (uint32_t)(0 - (word >> (4 * i + e) & 1));
     return v;
@@ -43,6 +46,7 @@ FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
 
 FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
     v_data v = v_load(x);
+    FD_UNROLL
     for (int e = 0; e < 2; e++)
         v.d[e] &= 0 - (word >> (2 * i + e) & 1);
     return v;
@@ -50,18 +54,21 @@ FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
 
 FD_INLINE v_data kept_16(const uint8_t *x, uint64_t word, int i) {
     v_data v = v_load(x);
+    FD_UNROLL
     for (int e = 0; e < 2; e++)
         v.d[e] &= 0 - (word >> i & 1);
     return v;
 }
 
 FD_INLINE v_data scaled_f32(v_data v, float scale) {
+    FD_UNROLL
     for (int e = 0; e < 4; e++)
         v.f32[e] *= scale;
     return v;
 }
 
 FD_INLINE v_data scaled_f64(v_data v, double scale) {
+    FD_UNROLL
     for (int e = 0; e < 2; e++)
         v.f64[e] *= scale;
     return v;
@@ -111,12 +118,14 @@ FD_INLINE uint16_t narrowed_bf16(float value) {
 }
 
 FD_INLINE v_data scaled_f16(v_data v, float scale) {
+    FD_UNROLL
     for (int e = 0; e < 8; e++)
         v.h[e] = narrowed_f16(widened_f16(v.h[e]) * scale);
     return v;
 }
 
 FD_INLINE v_data scaled_bf16(v_data v, float scale) {
+    FD_UNROLL
     for (int e = 0; e < 8; e++)
         v.h[e] = narrowed_bf16(widened_bf16(v.h[e]) * scale);
     return v;

@@ -33,7 +33,7 @@ def bench(quick: bool, only: list[str] | None, json_path: str | None, plot_path:
                 results = []
                 for case in question.cases:
                     progress.update(task, description=f"{question.name}: {case.name}"[:50].ljust(50))
-                    results += compare(case, question, seconds=0.15 if quick else 4.0)
+                    results += compare(case, question, seconds=0.15 if quick else 3.0)
                     progress.advance(task)
                 groups.append((question, results))
                 console.print(report.table(question, results))

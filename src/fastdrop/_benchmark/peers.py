@@ -86,7 +86,7 @@ def jax_jit(case: Case) -> Run:
     """Bernoulli and select under jax.jit; the key is split in the compiled step."""
     _float32_flat(case)
     if case.threads != (os.cpu_count() or 1):
-        raise Missing("its threads cannot be set: all of them")
+        raise Missing("all threads only")
     jax = _module("jax")
 
     @jax.jit
