@@ -9,7 +9,6 @@ from .cases import Case, Data, Missing, Run
 from .contenders import Make
 from .questions import Question
 
-
 # Up to so many elements a repetition begins with a call that is not timed: other contenders have had the caches.
 WARMED = 1 << 20
 
