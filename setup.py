@@ -63,6 +63,6 @@ setup(
     ext_modules=cythonize(
         [extension(name) for name in ("_checks", "_core", "_engine", "_mask", "_rng")],
         compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True},
-        show_all_warnings=False,
+        force=True,  # C made with another NumPy's declarations may lie about
     ),
 )

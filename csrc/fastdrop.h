@@ -36,7 +36,8 @@ int fd_backend_supported(const fd_backend *backend);
 typedef struct {
     const fd_backend *backend; /* a supported one */
     int threads;               /* at most so many threads; 1 where the library was built without OpenMP */
-    size_t cache_bytes;        /* the last level's size: arrays of half of it are fetched ahead, and stores go around */
+    size_t cache_bytes;        /* of the last level: larger arrays than half of it are fetched ahead, and stored around
+                                  the cache where that is not in place; SIZE_MAX: never */
 } fd_run;
 
 /* The best supported backend, as many threads as OpenMP offers here, 32 MiB of cache. */

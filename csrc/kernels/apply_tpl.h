@@ -23,10 +23,11 @@
  */
 FD_INLINE void JOIN(apply_word_, DTYPE)(uint64_t word, COMPUTE scale, const uint8_t *x, uint8_t *y, int scaling,
                                         size_t ahead, int bypass) {
-    if (ahead)
+    if (ahead) {
         FD_UNROLL
-    for (int i = 0; i < FD_WORD * SIZE; i += FD_LINE)
-        __builtin_prefetch(x + ahead + i);
+        for (int i = 0; i < FD_WORD * SIZE; i += FD_LINE)
+            __builtin_prefetch(x + ahead + i);
+    }
     V_UNROLL
     for (int i = 0; i < FD_WORD * SIZE / V_BYTES; i++) {
         const v_data v = JOIN(kept_, SIZE)(x + V_BYTES * i, word, i);
