@@ -133,12 +133,12 @@ cdef object integer(object value, str name, object limit):
     return number
 
 
-def natural(value, name):
-    """value as an int of at least 0."""
+def natural(value, name, least=0):
+    """value as an int, not below the least one."""
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an int, got {type(value).__name__}") from None
-    if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {number}")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
     return number

@@ -1,6 +1,5 @@
 """The only module that calls the kernels: arrays become pointers and counts here, and the GIL is let go."""
 
-import operator
 import os
 
 cimport numpy as cnp
@@ -8,6 +7,7 @@ cimport numpy as cnp
 from .c_fastdrop cimport (
     fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bits, fd_compiler,
     fd_draw_init, fd_dropout, fd_fold_in, fd_has_openmp, fd_max_threads, fd_run, fd_run_default)
+from ._checks import natural
 from ._threads import default_threads
 
 cnp.import_array()
@@ -173,13 +173,7 @@ def set_num_threads(n):
     >>> fd.set_num_threads(before)
     """
     global threads, threads_source
-    try:
-        number = operator.index(n)
-    except TypeError:
-        raise TypeError(f"n must be an int, got {type(n).__name__}") from None
-    if number < 1:
-        raise ValueError(f"n must be at least 1, got {number}")
-    threads, threads_source = min(number, 1 << 16), "set_num_threads"
+    threads, threads_source = min(natural(n, "n", 1), 1 << 16), "set_num_threads"
 
 
 def get_num_threads():
