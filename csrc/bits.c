@@ -113,7 +113,6 @@ void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *sha
         else
             fill_bits(bits, w.n);
     } else if (w.n > 0) {
-        const size_t useful = w.n / BITS_PER_THREAD + 1;
-        fd_parallel(useful < (size_t)run->threads ? (int)useful : run->threads, (w.n - 1) / UNIT + 1, draw_window, &w);
+        fd_parallel(fd_useful(run->threads, w.n, BITS_PER_THREAD), (w.n - 1) / UNIT + 1, draw_window, &w);
     }
 }

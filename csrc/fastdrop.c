@@ -99,8 +99,7 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
     } else if (n > 0) {
         dropout_job job = {run, draw, dtype, index, n, index % FD_BLOCK / FD_WORD * FD_WORD, scale, x, y, bits, 0};
         job.ahead = fd_ahead(run, n * size, draw->rounds);
-        const size_t useful = n / ELEMENTS_PER_THREAD + 1;
-        fd_parallel(useful < (size_t)run->threads ? (int)useful : run->threads, (n + job.lead - 1) / FD_BLOCK + 1,
-                    dropout_units, &job);
+        fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), (n + job.lead - 1) / FD_BLOCK + 1, dropout_units,
+                    &job);
     }
 }

@@ -12,8 +12,12 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  */
 enum { RUN = 1 << 16, TILE_RUN = 4096, TILE = 64 };
 
-/* Bits that are brought together before they are applied: a block's worth. */
+/* Bits that are brought together before they are applied: a block's worth. And so many of a bit that repeats. */
 enum { STAGED = FD_BLOCK };
+static const uint8_t repeated[2][STAGED / 8] = {[1] = {[0 ... STAGED / 8 - 1] = 0xFF}};
+
+/* Elements of a strided run that are brought together: narrow stores must have left for the cache before wide loads. */
+enum { GATHERED = 1024 };
 
 typedef struct {
     const fd_run *run;
@@ -40,6 +44,8 @@ static place moved(place at, const fd_axis *axis, size_t steps) {
     return (place){at.bit + (size_t)(i * axis->bit), at.x + i * axis->x, at.y + i * axis->y};
 }
 
+static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
+
 FD_INLINE void copy_strided(uint8_t *to, ptrdiff_t to_step, const uint8_t *from, ptrdiff_t from_step, size_t n,
                             size_t size) {
     for (size_t i = 0; i < n; i++, to += to_step, from += from_step)
@@ -54,15 +60,15 @@ static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_
         backend->apply[job->dtype](bits, n, job->scale, at.x, at.y, job->ahead);
         return;
     }
-    uint8_t word[FD_WORD * 16] __attribute__((aligned(64)));
-    for (size_t i = 0; i < n; i += FD_WORD, bits += 8) {
-        const size_t count = n - i < FD_WORD ? n - i : FD_WORD;
+    uint8_t data[GATHERED * 16] __attribute__((aligned(64)));
+    for (size_t i = 0; i < n; i += GATHERED, bits += GATHERED / 8) {
+        const size_t count = at_most(n - i, GATHERED);
         const uint8_t *x = at.x + (ptrdiff_t)i * x_step;
         uint8_t *y = at.y + (ptrdiff_t)i * y_step;
 #define STAGE(bytes)                                                    \
-    copy_strided(word, bytes, x, x_step, count, bytes);                 \
-    backend->apply[job->dtype](bits, count, job->scale, word, word, 0); \
-    copy_strided(y, y_step, word, bytes, count, bytes);                 \
+    copy_strided(data, bytes, x, x_step, count, bytes);                 \
+    backend->apply[job->dtype](bits, count, job->scale, data, data, 0); \
+    copy_strided(y, y_step, data, bytes, count, bytes);                 \
     break
         switch (size) { /* constant sizes: single moves */
         case 2: STAGE(2);
@@ -74,6 +80,16 @@ static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_
     }
 }
 
+/* Up to 64 bits from bit `at` on, without a read past the end. */
+static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
+    const uint8_t *bytes = job->bits + at / 8;
+    if (job->bits_end - bytes >= 9)
+        return bits_at(bytes, at % 8);
+    uint8_t last[9] = {0};
+    memcpy(last, bytes, (at % 8 + n + 7) / 8);
+    return bits_at(last, at % 8);
+}
+
 /* One run whose bits are anywhere: brought together first, unless they are. */
 static void apply_scattered(const apply_job *job, place at, size_t n) {
     const fd_axis *axis = &job->run_axis;
@@ -81,14 +97,22 @@ static void apply_scattered(const apply_job *job, place at, size_t n) {
         apply_run(job, job->bits + at.bit / 8, at, n);
         return;
     }
-    uint8_t staged[STAGED / 8 + FD_BIT_SLACK];
+    if (axis->bit == 0) {
+        const uint8_t *bits = repeated[job->bits[at.bit / 8] >> at.bit % 8 & 1];
+        for (size_t count; n > 0; n -= count, at = moved(at, axis, count)) {
+            count = n < STAGED ? n : STAGED;
+            apply_run(job, bits, at, count);
+        }
+        return;
+    }
+    uint8_t staged[STAGED / 8];
     for (size_t count; n > 0; n -= count, at = moved(at, axis, count)) {
         count = n < STAGED ? n : STAGED;
-        memset(staged, 0, (count + 7) / 8);
-        if (axis->bit == 0) {
-            if (job->bits[at.bit / 8] >> at.bit % 8 & 1)
-                fill_bits(staged, count);
+        if (axis->bit == 1) {
+            for (size_t i = 0; i < count; i += 64)
+                store_le64(staged + i / 8, load_bits(job, at.bit + i, at_most(count - i, 64)));
         } else {
+            memset(staged, 0, (count + 7) / 8);
             for (size_t i = 0, bit = at.bit; i < count; i++, bit += (size_t)axis->bit)
                 staged[i / 8] |= (uint8_t)((job->bits[bit / 8] >> bit % 8 & 1) << i % 8);
         }
@@ -121,16 +145,6 @@ static void transpose_64(uint64_t words[64]) {
     }
 }
 
-/* Up to 64 bits from bit `at` on, without a read past the end. */
-static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
-    const uint8_t *bytes = job->bits + at / 8;
-    if (job->bits_end - bytes >= 9)
-        return bits_at(bytes, at % 8);
-    uint8_t last[9] = {0};
-    memcpy(last, bytes, (at % 8 + n + 7) / 8);
-    return bits_at(last, at % 8);
-}
-
 /* `width` runs side by side, whose bits are neighbours across the runs. */
 static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
     uint8_t bits[TILE][TILE_RUN / 8];
@@ -153,8 +167,6 @@ static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
     for (size_t c = 0; c < width; c++)
         apply_run(job, bits[c], moved(at, &job->tile_axis, c), n);
 }
-
-static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
 
 static void apply_units(const void *job_, size_t begin, size_t end) {
     const apply_job *job = job_;
@@ -242,6 +254,5 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double
     job.axes[job.ndim++] = pieces(job.run_axis, tiled ? TILE_RUN : RUN);
     for (int d = 0; d < job.ndim; d++)
         units *= job.axes[d].extent;
-    const size_t useful = n / ELEMENTS_PER_THREAD + 1;
-    fd_parallel(useful < (size_t)run->threads ? (int)useful : run->threads, units, apply_units, &job);
+    fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), units, apply_units, &job);
 }

@@ -4,6 +4,11 @@
 
 #include "fastdrop.h"
 
+/* The threads worth waking for n elements, where one thread must have `share` of them to be worth its waking. */
+static inline int fd_useful(int threads, size_t n, size_t share) {
+    return n / share < (size_t)threads ? (int)(n / share) + 1 : threads;
+}
+
 typedef void fd_body(const void *job, size_t begin, size_t end);
 
 /* Calls body on consecutive ranges that cover [0, units), one a thread, on at most `threads` threads. */

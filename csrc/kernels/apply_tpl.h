@@ -62,7 +62,7 @@ static void JOIN(apply_, DTYPE)(const uint8_t *bits, size_t n, double scale, con
         JOIN(apply_words_, DTYPE)(word, 1, (COMPUTE)scale, data, data, 0);
         memcpy((uint8_t *)y + FD_WORD * SIZE * words, data, rest * SIZE);
     }
-    if (ahead)
+    if (ahead > 0 && x != y)
         v_fence();
 }
 

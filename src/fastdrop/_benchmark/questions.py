@@ -74,7 +74,7 @@ def cases(name: str, sizes: tuple[int, ...], ps: tuple[float, ...] = (0.5,), **f
 def questions(quick: bool) -> list[Question]:
     """All of them; the quick ones leave out the largest sizes and what has to compile."""
     large = 4 * MI if quick else 64 * MI
-    sizes = (64, 64 * KI, 4 * MI) if quick else (64, KI, 64 * KI, 4 * MI, 64 * MI)
+    sizes = (64, 64 * KI, 4 * MI) if quick else (64, KI, 64 * KI, 4 * MI, 16 * MI, 64 * MI)
     every = threads()[-1:]
     backends = {f"fastdrop {name}": c.forward(name) for name in fd.backends()}
     best = {"roof": c.roof, "multiply": c.multiply}

@@ -1,0 +1,113 @@
+/*
+ * The C entry points beside the roof, in turn: the core's own speed, without what a Python call adds. From the top:
+ *
+ *   cc -O2 -march=native -fopenmp -c src/fastdrop/_benchmark/roof.c -o roof.o
+ *   cc -O2 -std=c11 -fopenmp -ffp-contract=off -Icsrc benchmarks/core.c roof.o \
+ *       $(ls csrc/[!e]*.c csrc/kernels/[!_]*.c) -o core
+ *   ./core
+ *
+ * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
+ * the repetitions in which the roof was within 15 % of its fastest: the others shared the processor with somebody.
+ */
+#define _GNU_SOURCE
+#include <fastdrop.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+enum { KI = 1 << 10, MI = 1 << 20, REPETITIONS = 101 };
+
+typedef enum { FORWARD, RECIPE, BACKWARD, CHANNEL, ROW, UNIT, KINDS } kind;
+
+static const char *const names[KINDS] = {"forward", "forward, no bits", "backward", "channels of 1 Ki", "rows",
+                                         "units"};
+
+/* The scale is 1 and a bit, so that it is multiplied by, and the contents stay what they are. */
+static const float SCALE = 1.0000002f;
+
+void fastdrop_roof(float *x, size_t n, float scale, int threads);
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void apply(const fd_run *run, kind what, size_t n, const uint8_t *bits, float *x) {
+    size_t rows = KI;
+    if (what == CHANNEL)
+        rows = n / KI;
+    const ptrdiff_t row_bit = what == UNIT ? 0 : 1, bit = what == UNIT ? 1 : 0;
+    fd_axis axes[2] = {{rows, row_bit, (ptrdiff_t)(n / rows * 4), (ptrdiff_t)(n / rows * 4)}, {n / rows, bit, 4, 4}};
+    const fd_axis flat = {n, 1, 4, 4};
+    if (what == BACKWARD)
+        axes[0] = flat;
+    fd_apply(run, FD_F32, what == BACKWARD ? 1 : 2, axes, SCALE, bits, x, x);
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void measure(kind what, size_t n, double p, int threads, float *x, uint8_t *bits) {
+    static uint64_t stream;
+    fd_run run = fd_run_default();
+    run.threads = threads;
+    const int calls = n < MI ? 20 : 1; /* of one clock reading */
+    double roof[REPETITIONS], own[REPETITIONS], fastest = 1e300, ratio[REPETITIONS];
+    for (size_t i = 0; i < n; i++)
+        x[i] = 1;
+    for (int r = 0; r < REPETITIONS; r++) {
+        double start = now();
+        for (int c = 0; c < calls; c++)
+            fastdrop_roof(x, n, SCALE, threads);
+        roof[r] = now() - start;
+        fastest = roof[r] < fastest ? roof[r] : fastest;
+        start = now();
+        for (int c = 0; c < calls; c++) {
+            const fd_draw draw = fd_draw_init((fd_key){1, 2}, stream++, p); /* predictors learn a mask that repeats */
+            if (what <= RECIPE)
+                fd_dropout(&run, &draw, FD_F32, 0, n, SCALE, x, x, what == FORWARD ? bits : NULL);
+            else
+                apply(&run, what, n, bits, x);
+        }
+        own[r] = now() - start;
+    }
+    int kept = 0;
+    for (int r = 0; r < REPETITIONS; r++)
+        if (roof[r] < 1.15 * fastest)
+            ratio[kept++] = roof[r] / own[r];
+    qsort(ratio, (size_t)kept, sizeof *ratio, ascending);
+    qsort(roof, REPETITIONS, sizeof *roof, ascending);
+    printf("%-18s %6zu Ki  p=%.1f  %d threads  roof %.4f  ratio %.3f  (%.3f - %.3f, %d of %d)\n", names[what], n / KI,
+           p, threads, roof[REPETITIONS / 2] / calls / (double)n, ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4],
+           kept, REPETITIONS);
+}
+
+int main(int argc, char **argv) {
+    static const size_t sizes[] = {64 * KI, 4 * MI, 64 * MI};
+    float *x = aligned_alloc(2 * MI, 64 * MI * sizeof *x);
+    uint8_t *bits = malloc(64 * MI / 8);
+    const fd_run run = fd_run_default();
+    if (!x || !bits)
+        return 1;
+    madvise(x, 64 * MI * sizeof *x, MADV_HUGEPAGE); /* as NumPy does */
+    printf("%s, %s\n", fd_backend_name(run.backend), fd_compiler());
+    for (kind what = FORWARD; what < KINDS; what++)
+        for (int s = 0; s < 3; s++)
+            for (int threads = 1; threads <= run.threads; threads += run.threads > 1 ? run.threads - 1 : 1)
+                for (int p = 1; p <= 5; p += 4) {
+                    const int few = sizes[s] < MI && threads > 1, once = what >= BACKWARD && p == 1;
+                    if (few || once || (argc > 1 && strcmp(argv[1], names[what]) != 0))
+                        continue;
+                    for (size_t i = 0; i < sizes[s] / 8; i++)
+                        bits[i] = (uint8_t)rand();
+                    measure(what, sizes[s], p / 10.0, threads, x, bits);
+                }
+    free(x);
+    free(bits);
+    return 0;
+}
