@@ -1,1 +1,6 @@
+from typing import Literal, TypeAlias
+
+Store: TypeAlias = Literal["bits", "recipe"]
+
+def check_store(store: Store) -> Store: ...
 def natural(value: object, name: str, least: int = 0) -> int: ...

@@ -122,6 +122,12 @@ cdef bint keeps_bits(object store) except -1:
     raise ValueError(f"store must be 'bits' or 'recipe', got {store!r}")
 
 
+def check_store(store):
+    """store, where it is one of the two."""
+    keeps_bits(store)
+    return store
+
+
 cdef object integer(object value, str name, object limit):
     """value as an int in [0, limit)."""
     try:

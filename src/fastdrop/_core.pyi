@@ -1,14 +1,15 @@
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, TypeVar, overload
+from typing import Any, SupportsFloat, SupportsIndex, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._checks import Store
 from ._mask import Mask
 from ._rng import AnyRng
 
 NoiseShape: TypeAlias = Sequence[SupportsIndex | None]
-Store: TypeAlias = Literal["bits", "recipe"]
+Rate: TypeAlias = SupportsFloat | ArrayLike
 
 _D = TypeVar("_D", bound=np.inexact[Any])
 _Window: TypeAlias = tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
@@ -46,4 +47,14 @@ def dropout_backward(dy: ArrayLike, mask: Mask, *, out: NDArray[Any] | None = No
 def bernoulli(
     shape: SupportsIndex | Iterable[SupportsIndex], p: SupportsFloat, *, rng: AnyRng = None
 ) -> NDArray[np.bool_]: ...
-def check_layer(p: SupportsFloat, store: str) -> float: ...
+def dropout_rows(
+    x: NDArray[_D],
+    p: Rate,
+    rng: AnyRng,
+    out: NDArray[_D] | None,
+    noise_shape: NoiseShape | None,
+    store: Store,
+    inverted: bool,
+    row_axis: int | None,
+) -> tuple[NDArray[_D], Mask]: ...
+def check_p(p: Rate, arrays: bool) -> float | NDArray[np.float64]: ...

@@ -18,8 +18,36 @@ from ._mask import as_shape
 cnp.import_array()
 
 
-cdef object row_of(object rng):
-    return (<Rng> rng)._row if type(rng) is Rng else 0
+cdef object row_of(object rng, object row_axis):
+    return (<Rng> rng)._row if type(rng) is Rng and row_axis is not None else 0
+
+
+cdef tuple drop(object x, object p, object rng, object out, object noise_shape, object offset, object window,
+                object store, object inverted, object row_axis):
+    """dropout; the rows of an rng run along row_axis, None: along no axis."""
+    cdef fd_dtype dtype
+    cdef bint direct
+    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
+    cdef Mask mask = Mask.__new__(Mask)
+    cdef bint stored = keeps_bits(store)
+    cdef Py_ssize_t n
+    mask.shape = (<object> source).shape
+    mask.drawn = True
+    mask.p = probability(p)
+    mask.scale = 1.0 if not inverted else math.inf if mask.p == 1 else 1 / (1 - mask.p)
+    if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row_of(rng, row_axis):
+        mask.noise, mask.start, mask.strides = resolve(
+            mask.shape, noise_shape, offset, window, row_of(rng, row_axis), row_axis or 0)
+    y = new_like(source, direct) if out is None else output(out, source, "x")
+    if stored and 0 < mask.p < 1:  # p = 0 and p = 1 need no bits
+        n = cnp.PyArray_SIZE(source) if mask.noise is None else math.prod(mask.noise)
+        mask.stored = PyBytes_FromStringAndSize(NULL, (n + 7) // 8)
+    as_rng(rng).take(&mask.key, &mask.stream)
+    if not direct:
+        cnp.PyArray_CopyInto(y, source)
+        source = y
+    mask.run(dtype, source, y, True)
+    return y, mask
 
 
 def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits", inverted=True):
@@ -86,28 +114,7 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
     >>> fd.dropout(x, 0.5, rng=0, out=x)[0] is x
     True
     """
-    cdef fd_dtype dtype
-    cdef bint direct
-    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
-    cdef Mask mask = Mask.__new__(Mask)
-    cdef bint stored = keeps_bits(store)
-    cdef Py_ssize_t n
-    mask.shape = (<object> source).shape
-    mask.drawn = True
-    mask.p = probability(p)
-    mask.scale = 1.0 if not inverted else math.inf if mask.p == 1 else 1 / (1 - mask.p)
-    if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row_of(rng):
-        mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
-    y = new_like(source, direct) if out is None else output(out, source, "x")
-    if stored and 0 < mask.p < 1:  # p = 0 and p = 1 need no bits
-        n = cnp.PyArray_SIZE(source) if mask.noise is None else math.prod(mask.noise)
-        mask.stored = PyBytes_FromStringAndSize(NULL, (n + 7) // 8)
-    as_rng(rng).take(&mask.key, &mask.stream)
-    if not direct:
-        cnp.PyArray_CopyInto(y, source)
-        source = y
-    mask.run(dtype, source, y, True)
-    return y, mask
+    return drop(x, p, rng, out, noise_shape, offset, window, store, inverted, 0)
 
 
 def dropout_backward(dy, mask, *, out=None):
@@ -170,14 +177,18 @@ def bernoulli(shape, p, *, rng=None):
     """
     cdef Mask mask = Mask.__new__(Mask)
     mask.shape, mask.p, mask.drawn = as_shape(shape), probability(p), True
-    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
+    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng, 0))
     np.empty(mask.shape, np.bool_)  # no room for the result: MemoryError before a stream is taken
     as_rng(rng).take(&mask.key, &mask.stream)
     dropped = np.unpackbits(np.invert(mask.bits), count=math.prod(mask.shape), bitorder="little")
     return dropped.view(np.bool_).reshape(mask.shape)
 
 
-def check_layer(p, store):
-    """What a layer refuses when it is made or its p is set; p as a float."""
-    keeps_bits(store)
+def dropout_rows(x, p, rng, out, noise_shape, store, inverted, row_axis):
+    """What a layer calls: `dropout`, the rows of whose rng run along `row_axis`, or along no axis where that is None."""
+    return drop(x, p, rng, out, noise_shape, 0, None, store, inverted, row_axis)
+
+
+def check_p(p, arrays):
+    """What is refused when a layer is made or its p is set; p as it is kept."""
     return probability(p)

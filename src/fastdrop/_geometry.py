@@ -13,9 +13,12 @@ Ints = tuple[int, ...]
 
 
 def resolve(
-    shape: Ints, noise_shape: object, offset: object, window: object, row: int
+    shape: Ints, noise_shape: object, offset: object, window: object, row: int, row_axis: int = 0
 ) -> tuple[Ints | None, int, Ints | None]:
-    """Return the noise shape (None: x's), the first index, and the steps of the index (None: consecutive)."""
+    """Return the noise shape (None: x's), the first index, and the steps of the index (None: consecutive).
+
+    Rows run along `row_axis`; before it the noise shape has extents of 1.
+    """
     entries = None if noise_shape is None else _entries(noise_shape, shape)
     start = natural(offset, "offset")
     if window is not None and start:
@@ -32,8 +35,8 @@ def resolve(
     if window is not None:
         start, strides = _window(window, shape, entries, noise)
     else:
-        if row and (entries is None or entries[0] is None):
-            start = row * math.prod(noise[1:])
+        if row and (entries is None or entries[row_axis] is None):
+            start = row * math.prod(noise[row_axis + 1 :])
         n = math.prod(noise)
         if start + n > INDICES:
             raise ValueError(f"offset + n must be at most 2**64, got {start} + {n}")

@@ -1,30 +1,59 @@
-"""What remembers: layers that draw a new mask at each forward and apply it again in backward."""
+"""Dropout as a layer, and those of its family that only choose what is dropped together: a noise shape each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ._core import check_layer, dropout, dropout_backward
-from ._mask import Mask, identity
-from ._rng import Rng, own_rng
+from ._checks import check_store
+from ._core import check_p, dropout_rows
+from ._layer import Layer
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ._core import NoiseShape, Store
+    from ._checks import Store
+    from ._core import NoiseShape, Rate
+    from ._layer import Array
+    from ._mask import Mask
     from ._rng import AnyRng
 
 
-class Dropout:
+class ShapedLayer(Layer):
+    """A layer that is `dropout` with a noise shape: a subclass says which."""
+
+    _row_axis: int | None = 0  # the axis along which an rng's rows run, if any does
+
+    def __init__(self, p: Rate, rng: AnyRng, inplace: bool, store: Store, inverted: bool) -> None:
+        super().__init__(p, rng)
+        self.inplace = inplace
+        self.store = check_store(store)
+        self.inverted = inverted
+
+    def _checked(self, p: Rate) -> Any:
+        return check_p(p, arrays=True)
+
+    def _noise_shape(self, x: Array) -> NoiseShape | None:
+        """Return what is dropped together, as `dropout` takes it."""
+        raise NotImplementedError
+
+    def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask]:
+        return dropout_rows(
+            x,
+            self._p,
+            rng,
+            x if self.inplace else None,
+            self._noise_shape(x),
+            self.store,
+            self.inverted,
+            self._row_axis,
+        )
+
+
+class Dropout(ShapedLayer):
     """Inverted dropout as a layer of a network.
 
     Parameters
     ----------
-    p : float
-        The probability of dropping, 0 <= p <= 1. The attribute may be set between steps.
+    p : float or array_like
+        The probability of dropping, 0 <= p <= 1; an array as in `dropout`. The attribute may be set between steps.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
         Turned into an `Rng` once. A seed seeds the run: a new mask at every step. Two layers of one seed draw alike,
         so give each its own child: ``Rng(seed).fold_in(layer)``. An `Rng` is shared with whoever holds it. None: a key
@@ -69,7 +98,7 @@ class Dropout:
 
     def __init__(
         self,
-        p: float = 0.5,
+        p: Rate = 0.5,
         *,
         rng: AnyRng = None,
         noise_shape: NoiseShape | None = None,
@@ -77,129 +106,8 @@ class Dropout:
         store: Store = "bits",
         inverted: bool = True,
     ) -> None:
-        self._p = check_layer(p, store)
-        self._rng = own_rng(rng)
+        super().__init__(p, rng, inplace, store, inverted)
         self.noise_shape = noise_shape
-        self.inplace = inplace
-        self.store = store
-        self.inverted = inverted
-        self.training = True
-        self.mask: Mask | None = None
-        self._ran = False
 
-    @property
-    def p(self) -> float:
-        """The probability of dropping."""
-        return self._p
-
-    @p.setter
-    def p(self, p: float) -> None:
-        self._p = check_layer(p, self.store)
-
-    @property
-    def rng(self) -> Rng:
-        """Where the masks come from."""
-        return self._rng
-
-    @rng.setter
-    def rng(self, rng: AnyRng) -> None:
-        self._rng = own_rng(rng)
-
-    def forward(self, x: NDArray[Any], rng: AnyRng = None) -> NDArray[Any]:
-        """Drop and scale in training mode, return `x` itself in eval mode.
-
-        Parameters
-        ----------
-        x : array_like
-            As in `dropout`.
-        rng : optional
-            As in `dropout`: where this call's mask comes from, instead of the layer's own `rng`.
-
-        Returns
-        -------
-        ndarray
-        """
-        mask = None
-        if self.training:
-            x, mask = dropout(
-                x,
-                self._p,
-                rng=self._rng if rng is None else rng,
-                out=x if self.inplace else None,
-                noise_shape=self.noise_shape,
-                store=self.store,
-                inverted=self.inverted,
-            )
-        self.mask = mask
-        self._ran = True
-        return x
-
-    __call__ = forward
-
-    def backward(self, dy: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Compute the gradient of the last forward: masked and scaled, or `dy` itself after one in eval mode.
-
-        Parameters
-        ----------
-        dy : array_like
-            The gradient of the loss by the layer's output.
-        out : ndarray, optional
-            As in `dropout_backward`.
-
-        Returns
-        -------
-        ndarray
-
-        Raises
-        ------
-        RuntimeError
-            Before any forward.
-        """
-        if self.mask is not None:
-            return dropout_backward(dy, self.mask, out=out)
-        if not self._ran:
-            raise RuntimeError("backward needs a forward before it")
-        if out is None:
-            return dy
-        return dropout_backward(dy, identity(np.shape(dy)), out=out)
-
-    def train(self) -> Self:
-        """Switch dropping on; returns the layer."""
-        self.training = True
-        return self
-
-    def eval(self) -> Self:
-        """Switch dropping off; returns the layer."""
-        self.training = False
-        return self
-
-    def state_dict(self) -> dict[str, int | float | str | bool]:
-        """Return what a resumed run needs to draw the masks of one that never stopped.
-
-        Returns
-        -------
-        dict
-            Flat, of types that `json` and `numpy.savez` both take: `Rng.state`, `p` and `training`.
-        """
-        return {**self._rng.state, "p": self._p, "training": self.training}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state, also as `json.load` or `numpy.load` give it back; a shared Rng is set in place.
-
-        Parameters
-        ----------
-        state : mapping
-            What `state_dict` returned.
-        """
-        state = {name: np.asarray(value).item() for name, value in dict(state).items()}
-        missing = {"p", "training"} - state.keys()
-        if missing:
-            raise ValueError(f"a layer's state must have the keys p and training, got {list(state)}")
-        p, training = check_layer(state.pop("p"), self.store), state.pop("training")
-        if not isinstance(training, bool):
-            raise TypeError(f"training must be a bool, got {type(training).__name__}")
-        self._rng.state = state
-        self._p, self.training = p, training
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self._p})"
+    def _noise_shape(self, x: Array) -> NoiseShape | None:
+        return self.noise_shape

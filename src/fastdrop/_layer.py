@@ -1,0 +1,164 @@
+"""The face that all layers share: what remembers a rate, an Rng and the last forward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ._core import check_p, dropout_backward
+from ._mask import Mask, identity
+from ._rng import Rng, own_rng
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ._rng import AnyRng
+
+    Array = NDArray[Any]
+
+
+class Layer:
+    """A layer that draws at each forward in training mode: a subclass says how, by `_drop`.
+
+    Attributes
+    ----------
+    mask : Mask or None
+        The mask of the last forward, None if that drew none.
+    training : bool
+        Whether forward drops.
+    """
+
+    _rate = "p"  # its name in the state
+
+    def __init__(self, p: Any, rng: AnyRng) -> None:
+        self._p = self._checked(p)
+        self._rng = own_rng(rng)
+        self.training = True
+        self.mask: Mask | None = None
+        self._ran = False
+
+    def _checked(self, p: Any) -> Any:
+        """Return the rate as it is kept; arrays are refused where a subclass does not take them."""
+        return check_p(p, arrays=False)
+
+    def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask | None]:
+        """Return the output in training mode and its mask."""
+        raise NotImplementedError
+
+    def _evaluate(self, x: Array) -> Array:
+        """Return the output in eval mode."""
+        return x
+
+    @property
+    def p(self) -> Any:
+        """The probability of dropping."""
+        return self._p
+
+    @p.setter
+    def p(self, p: Any) -> None:
+        self._p = self._checked(p)
+
+    @property
+    def rng(self) -> Rng:
+        """Where the masks come from."""
+        return self._rng
+
+    @rng.setter
+    def rng(self, rng: AnyRng) -> None:
+        self._rng = own_rng(rng)
+
+    def forward(self, x: Array, rng: AnyRng = None) -> Array:
+        """Drop and scale in training mode, return `x` itself in eval mode.
+
+        Parameters
+        ----------
+        x : array_like
+            As in `dropout`.
+        rng : optional
+            As in `dropout`: where this call's mask comes from, instead of the layer's own `rng`.
+
+        Returns
+        -------
+        ndarray
+        """
+        if self.training:
+            y, mask = self._drop(x, self._rng if rng is None else rng)
+        else:
+            y, mask = self._evaluate(x), None
+        self.mask, self._ran = mask, True
+        return y
+
+    def __call__(self, x: Array, rng: AnyRng = None) -> Array:
+        """Do what `forward` does."""
+        return self.forward(x, rng)
+
+    def backward(self, dy: Array, out: Array | None = None) -> Array:
+        """Compute the gradient of the last forward: masked and scaled, or `dy` itself after one in eval mode.
+
+        Parameters
+        ----------
+        dy : array_like
+            The gradient of the loss by the layer's output.
+        out : ndarray, optional
+            As in `dropout_backward`.
+
+        Returns
+        -------
+        ndarray
+
+        Raises
+        ------
+        RuntimeError
+            Before any forward.
+        """
+        if self.mask is not None:
+            return dropout_backward(dy, self.mask, out=out)
+        if not self._ran:
+            raise RuntimeError("backward needs a forward before it")
+        if out is None:
+            return dy
+        return dropout_backward(dy, identity(np.shape(dy)), out=out)
+
+    def train(self) -> Self:
+        """Switch dropping on; returns the layer."""
+        self.training = True
+        return self
+
+    def eval(self) -> Self:
+        """Switch dropping off; returns the layer."""
+        self.training = False
+        return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs to draw the masks of one that never stopped.
+
+        Returns
+        -------
+        dict
+            Flat, of types that `json` and `numpy.savez` both take: `Rng.state`, `p` (an array as lists) and `training`.
+        """
+        rate = self._p.tolist() if isinstance(self._p, np.ndarray) else self._p
+        return {**self._rng.state, self._rate: rate, "training": self.training}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state, also as `json.load` or `numpy.load` give it back; a shared Rng is set in place.
+
+        Parameters
+        ----------
+        state : mapping
+            What `state_dict` returned.
+        """
+        state = {name: np.asarray(value).tolist() for name, value in dict(state).items()}
+        missing = {self._rate, "training"} - state.keys()
+        if missing:
+            raise ValueError(f"a layer's state must have the keys {self._rate} and training, got {list(state)}")
+        p, training = self._checked(state.pop(self._rate)), state.pop("training")
+        if not isinstance(training, bool):
+            raise TypeError(f"training must be a bool, got {type(training).__name__}")
+        self._rng.state = state
+        self._p, self.training = p, training
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._rate}={self._p})"
