@@ -23,13 +23,38 @@ struct fd_backend {
     /* The bits of the first `groups` groups of a block: 64 bytes each. */
     void (*draw)(const fd_draw *draw, uint64_t block, int groups, uint8_t *bits);
 
+    /* The same of an array p: words first, first+1, ... of a block, by 64 values of p each. */
+    void (*draw_each)(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p, uint8_t *bits);
+
     /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
     void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,
                                uint8_t *bits, size_t ahead);
 
     /* n elements and their ceil(n/8) bytes of bits. */
     void (*apply[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, void *y, size_t ahead);
+
+    /* The same with a shift and a value for the dropped ones (NULL for complex types), and with a p for each element.
+     */
+    void (*affine[FD_DTYPES])(const uint8_t *bits, size_t n, const fd_values *values, const void *x, void *y,
+                              size_t ahead);
+    void (*each[FD_DTYPES])(const uint8_t *bits, size_t n, const double *p, const void *x, void *y);
+
+    /* dropout(x + bias) + residual, where bias and residual may be NULL. */
+    void (*residual[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, const void *bias,
+                                const void *residual, void *y, size_t ahead);
+
+    /* Adds n elements, real by real, to as many sums; `lost` belongs to the sums. */
+    void (*accumulate[FD_DTYPES])(const void *x, size_t n, double *sum, double *lost);
 };
+
+/* `apply` or `affine`, by what the values ask for. */
+FD_INLINE void fd_apply_values(const fd_backend *backend, fd_dtype dtype, const uint8_t *bits, size_t n,
+                               const fd_values *values, const void *x, void *y, size_t ahead) {
+    if (values->shift == 0 && values->dropped == 0)
+        backend->apply[dtype](bits, n, values->scale, x, y, ahead);
+    else
+        backend->affine[dtype](bits, n, values, x, y, ahead);
+}
 
 #ifdef FD_X86
 extern const fd_backend fd_avx512, fd_avx2;

@@ -8,7 +8,7 @@
 enum { UNIT = FD_BLOCK };
 
 /* A thread must have this many bits to draw, or waking it costs more than it gives. */
-enum { BITS_PER_THREAD = 1 << 20 };
+enum { BITS_PER_THREAD = 1 << 20, RATES_PER_THREAD = 1 << 15 };
 
 /* Up to this many lanes are drawn one by one; more of them faster as whole vectors. */
 enum { FEW_LANES = 2 };
@@ -37,12 +37,46 @@ static void draw_words(fd_source *source, uint64_t block, int first, int last) {
     }
 }
 
+/* An array p: `count` elements of a block by their values of p, its words drawn whole. */
+static void draw_words_each(fd_source *source, uint64_t block, size_t in_block, size_t count, const double *p) {
+    const size_t first = in_block / FD_WORD, words = (in_block + count - 1) / FD_WORD - first + 1;
+    double whole[FD_BLOCK];
+    if (count < words * FD_WORD) {
+        memset(whole, 0, words * FD_WORD * sizeof *whole);
+        memcpy(whole + in_block % FD_WORD, p, count * sizeof *p);
+        p = whole;
+    }
+    source->backend->draw_each(source->draw, block, first, words, p, source->bytes + first * 8);
+}
+
+/* The same of up to a block's worth of elements, which may begin in one block and end in the next. */
+static void draw_run_each(fd_source *source, uint64_t index, size_t n, uint8_t *bits, size_t at) {
+    const double *p = source->each->p = walk_on(&source->each->walk, n, source->each->staged);
+    for (size_t count; n > 0; n -= count, index += count, at += count, p += count) {
+        const size_t in_block = index % FD_BLOCK, room = FD_BLOCK - in_block;
+        count = n < room ? n : room;
+        draw_words_each(source, index / FD_BLOCK, in_block, count, p);
+        copy_bits(bits, at, source->bytes, in_block, count);
+    }
+}
+
+fd_source fd_source_at(const fd_backend *backend, const fd_draw *draw, size_t element, fd_each *each) {
+    fd_source source = {.backend = backend, .draw = draw, .each = draw->rates ? each : NULL};
+    if (source.each)
+        walk_to(&each->walk, draw->rates, element);
+    return source;
+}
+
 void fd_draw_run(fd_source *source, uint64_t index, size_t n, uint8_t *bits, size_t at) {
     while (n > 0) {
         const uint64_t block = index / FD_BLOCK;
         const size_t in_block = index % FD_BLOCK;
         const size_t count = n < FD_BLOCK - in_block ? n : FD_BLOCK - in_block;
-        if (count == FD_BLOCK && at % 8 == 0) {
+        if (source->each) {
+            draw_run_each(source, index, n <= FD_BLOCK ? n : count, bits, at);
+            if (n <= FD_BLOCK)
+                return;
+        } else if (count == FD_BLOCK && at % 8 == 0) {
             source->backend->draw(source->draw, block, FD_GROUPS, bits + at / 8);
         } else {
             draw_words(source, block, (int)(in_block / FD_WORD), (int)((in_block + count - 1) / FD_WORD));
@@ -76,7 +110,8 @@ static void draw_window(const void *job, size_t begin, size_t end) {
         rest /= w->shape[d];
         index += i[d] * w->index_stride[d];
     }
-    fd_source source = {.backend = w->run->backend, .draw = w->draw};
+    fd_each each;
+    fd_source source = fd_source_at(w->run->backend, w->draw, at, &each);
     source.dense = inner > 0 && w->index_stride[inner - 1] <= FD_BLOCK / 4;
     while (at < to) {
         const size_t row = w->shape[inner] - i[inner], count = row < to - at ? row : to - at;
@@ -107,12 +142,13 @@ void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *sha
             w.index_stride[w.ndim++] = index_stride[d];
         }
     }
-    if (draw->all || draw->threshold == 0) {
+    if (!draw->rates && (draw->all || draw->threshold == 0)) {
         if (draw->all)
             memset(bits, 0, (w.n + 7) / 8);
         else
             fill_bits(bits, w.n);
     } else if (w.n > 0) {
-        fd_parallel(fd_useful(run->threads, w.n, BITS_PER_THREAD), (w.n - 1) / UNIT + 1, draw_window, &w);
+        fd_parallel(fd_useful(run->threads, w.n, draw->rates ? RATES_PER_THREAD : BITS_PER_THREAD),
+                    (w.n - 1) / UNIT + 1, draw_window, &w);
     }
 }

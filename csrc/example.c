@@ -45,7 +45,7 @@ int main(void) {
     hidden_layer(hidden);
     for (int t = 0; t < PASSES; t++) {
         const fd_draw draw = fd_draw_init(fd_fold_in(KEY, (uint64_t)t), 0, P);
-        fd_dropout(&run, &draw, FD_F32, 0, ROWS * HIDDEN, 1 / (1 - P), hidden, thinned, NULL);
+        fd_dropout(&run, &draw, FD_F32, 0, ROWS * HIDDEN, &(fd_values){1 / (1 - P), 0, 0, NULL}, hidden, thinned, NULL);
         for (int row = 0; row < ROWS; row++)
             for (int k = 0; k < OUTPUTS; k++) { /* Welford's running mean and sum of squares */
                 const double y = output_layer(thinned[row], k), delta = y - mean[row][k];

@@ -6,7 +6,10 @@
 #include "parallel.h"
 
 /* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
-enum { ELEMENTS_PER_THREAD = 1 << 17 };
+enum { ELEMENTS_PER_THREAD = 1 << 17, RATES_PER_THREAD = 1 << 15 };
+
+/* The library's own children have keys that no user's value gives: mask-stream.md. */
+static const uint64_t EACH = UINT64_MAX - 1;
 
 fd_key fd_fold_in(fd_key key, uint64_t v) {
     return (fd_key){mix_b(key.k0 ^ mix_a(v + H)), mix_a(key.k1 + mix_b(v + G))};
@@ -31,6 +34,12 @@ fd_draw fd_draw_init(fd_key key, uint64_t stream, double p) {
     return draw;
 }
 
+fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates) {
+    fd_draw draw = fd_draw_init(fd_fold_in(key, EACH), stream, 0);
+    draw.rates = rates;
+    return draw;
+}
+
 size_t fd_itemsize(fd_dtype dtype) {
     static const size_t sizes[FD_DTYPES] = {2, 2, 4, 8, 8, 16};
     return sizes[dtype];
@@ -42,7 +51,7 @@ typedef struct {
     fd_dtype dtype;
     uint64_t index;
     size_t n, lead;
-    double scale;
+    fd_values values;
     const uint8_t *x;
     uint8_t *y, *bits;
     size_t ahead;
@@ -63,43 +72,94 @@ static void dropout_units(const void *job_, size_t begin, size_t end) {
     const dropout_job *job = job_;
     const fd_backend *backend = job->run->backend;
     const size_t size = fd_itemsize(job->dtype), to = unit_begin(job, end);
-    fd_source source = {.backend = backend, .draw = job->draw};
+    const int plain = !job->draw->rates && job->values.shift == 0 && job->values.dropped == 0;
+    fd_each each;
+    fd_source source = fd_source_at(backend, job->draw, unit_begin(job, begin), &each);
     uint8_t scratch[FD_BLOCK_BYTES];
     size_t count;
     for (size_t at = unit_begin(job, begin); at < to; at += count) {
         const uint64_t index = job->index + at;
         const uint8_t *x = job->x + at * size;
         uint8_t *y = job->y + at * size, *bits = job->bits ? job->bits + at / 8 : NULL;
-        const size_t whole = index % FD_BLOCK == 0 ? (to - at) / FD_BLOCK : 0;
+        const size_t whole = plain && index % FD_BLOCK == 0 ? (to - at) / FD_BLOCK : 0;
         if (whole > 0) {
             count = whole * FD_BLOCK;
-            backend->dropout[job->dtype](job->draw, index / FD_BLOCK, whole, job->scale, x, y, bits, job->ahead);
+            backend->dropout[job->dtype](job->draw, index / FD_BLOCK, whole, job->values.scale, x, y, bits, job->ahead);
         } else {
             const size_t room = FD_BLOCK - index % FD_BLOCK / FD_WORD * FD_WORD;
             count = room < to - at ? room : to - at;
             if (!bits)
                 bits = scratch;
             fd_draw_run(&source, index, count, bits, 0);
-            backend->apply[job->dtype](bits, count, job->scale, x, y, job->ahead);
+            if (job->values.p)
+                backend->each[job->dtype](bits, count, each.p, x, y);
+            else
+                fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->ahead);
         }
     }
 }
 
-void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
-                const void *x, void *y, uint8_t *bits) {
+void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,
+                const fd_values *values, const void *x, void *y, uint8_t *bits) {
     const size_t size = fd_itemsize(dtype);
     const uint64_t unit_stride = 1;
-    if (draw->all || (draw->threshold == 0 && scale == 1.0)) {
+    const int copies = draw->threshold == 0 && values->scale == 1 && values->shift == 0;
+    if (n == 0)
+        return;
+    if (!draw->rates && (draw->all || copies)) {
         if (draw->all)
             memset(y, 0, n * size);
         else if (x != y)
             memcpy(y, x, n * size);
         if (bits)
             fd_bits(run, draw, 1, &n, &unit_stride, index, bits);
-    } else if (n > 0) {
-        dropout_job job = {run, draw, dtype, index, n, index % FD_BLOCK / FD_WORD * FD_WORD, scale, x, y, bits, 0};
+    } else {
+        dropout_job job = {run, draw, dtype, index, n, index % FD_BLOCK / FD_WORD * FD_WORD, *values, x, y, bits, 0};
         job.ahead = fd_ahead(run, n * size, draw->rounds);
-        fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), (n + job.lead - 1) / FD_BLOCK + 1, dropout_units,
-                    &job);
+        fd_parallel(fd_useful(run->threads, n, draw->rates ? RATES_PER_THREAD : ELEMENTS_PER_THREAD),
+                    (n + job.lead - 1) / FD_BLOCK + 1, dropout_units, &job);
     }
+}
+
+typedef struct {
+    dropout_job sample; /* the first */
+    fd_key key;
+    double p;
+    size_t samples;
+} samples_job;
+
+/* Blocks of x that stay in the first cache while all samples are made of them. */
+enum { RESIDENT = 2 };
+
+static void sample_units(const void *job_, size_t begin, size_t end) {
+    const samples_job *job = job_;
+    for (size_t at = begin; at < end; at += RESIDENT)
+        for (size_t t = 0; t < job->samples; t++) {
+            const fd_draw draw = fd_draw_init(fd_fold_in(job->key, t), 0, job->p);
+            dropout_job sample = job->sample;
+            sample.draw = &draw;
+            sample.y += t * sample.n * fd_itemsize(sample.dtype);
+            dropout_units(&sample, at, at + RESIDENT < end ? at + RESIDENT : end);
+        }
+}
+
+void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
+                const void *x, void *y) {
+    const size_t size = fd_itemsize(dtype);
+    if (n == 0)
+        return;
+    if (p == 0 || p == 1) {
+        for (size_t t = 0; t < samples; t++)
+            if (p == 1)
+                memset((uint8_t *)y + t * n * size, 0, n * size);
+            else
+                memcpy((uint8_t *)y + t * n * size, x, n * size);
+        return;
+    }
+    const fd_values values = {1 / (1 - p), 0, 0, NULL};
+    const size_t lead = index % FD_BLOCK / FD_WORD * FD_WORD;
+    samples_job job = {{run, NULL, dtype, index, n, lead, values, x, y, NULL, 0}, key, p, samples};
+    job.sample.ahead = fd_ahead(run, n * samples * size, 0);
+    fd_parallel(fd_useful(run->threads, n * samples, ELEMENTS_PER_THREAD), (n + lead - 1) / FD_BLOCK + 1, sample_units,
+                &job);
 }

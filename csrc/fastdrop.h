@@ -60,17 +60,40 @@ typedef struct {
 /* An independent child key for the value v: a layer, a step, a rank. */
 fd_key fd_fold_in(fd_key key, uint64_t v);
 
+/* The most axes of an array: NumPy's limit. */
+#define FD_MAX_DIMS 64
+
+/* An array p: the probability of each element, in C order. */
+typedef struct {
+    const double *p;
+    int ndim;
+    size_t shape[FD_MAX_DIMS];
+    ptrdiff_t step[FD_MAX_DIMS]; /* in bytes; 0 repeats */
+} fd_rates;
+
+/* An array p from its first value, its shape and its steps, in as few axes as it can be walked by. */
+fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step);
+
+/*
+ * Copies n probabilities, -0.0 as 0; returns the place of the first that is not between 0 and 1, or n.
+ */
+size_t fd_rates_copy(const double *p, size_t n, double *copy);
+
 /* All that a mask depends on but the index: made once a call. */
 typedef struct {
-    uint64_t c0, c1;    /* the key of the call */
-    uint64_t threshold; /* T: an element is dropped iff U < T; 0 for p = 1, which has none */
-    int planes;         /* k: how many outputs give the top bits of U */
-    int rounds;         /* whether undecided elements compare the rest of U with the rest of T */
-    int all;            /* p = 1: everything is dropped */
+    uint64_t c0, c1;       /* the key of the call */
+    uint64_t threshold;    /* T: an element is dropped iff U < T; 0 for p = 1, which has none */
+    int planes;            /* k: how many outputs give the top bits of U */
+    int rounds;            /* whether undecided elements compare the rest of U with the rest of T */
+    int all;               /* p = 1: everything is dropped */
+    const fd_rates *rates; /* an array p, one U an element: nothing above but the key counts; else NULL */
 } fd_draw;
 
 /* The mask of (key, stream, p), 0 <= p <= 1 the probability of dropping. */
 fd_draw fd_draw_init(fd_key key, uint64_t stream, double p);
+
+/* The same of an array p, which is kept by reference. */
+fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates);
 
 typedef enum { FD_F16, FD_BF16, FD_F32, FD_F64, FD_C64, FD_C128, FD_DTYPES } fd_dtype;
 
@@ -78,24 +101,32 @@ typedef enum { FD_F16, FD_BF16, FD_F32, FD_F64, FD_C64, FD_C128, FD_DTYPES } fd_
 size_t fd_itemsize(fd_dtype dtype);
 
 /*
- * Forward in one pass: y[i] = x[i] * scale where element index + i is kept, +0.0 where it is dropped, for i < n.
- * scale is rounded once to the compute type (float, or double for FD_F64 and FD_C128); p = 0 copies every bit.
- * x and y are aligned to the real type of dtype, and either the same pointer or n elements apart from one another.
- * bits, if not NULL, gets the packed mask. index + n <= 2^64.
+ * What elements become: x * scale + shift where kept, `dropped` where dropped, each rounded once to the compute type
+ * (float, or double for FD_F64 and FD_C128) before it is used. Plain dropout is { 1 / (1 - p), 0, 0, NULL }; complex
+ * types know no other shift and dropped than 0. A scale of 1 with a shift of 0 leaves every bit of what is kept.
  */
-void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
-                const void *x, void *y, uint8_t *bits);
+typedef struct {
+    double scale, shift, dropped;
+    const double *p; /* not NULL: the scale is 1 / (1 - p) of each element's own p, and shift and dropped are 0 */
+} fd_values;
+
+/*
+ * Forward in one pass: y[i] of x[i], by whether element index + i is kept, for i < n; p = 1 is +0.0 everywhere.
+ * x and y are aligned to the real type of dtype, and either the same pointer or n elements apart from one another.
+ * bits, if not NULL, gets the packed mask. An array p has n values; values->p is then NULL or the draw's. index + n <=
+ * 2^64.
+ */
+void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,
+                const fd_values *values, const void *x, void *y, uint8_t *bits);
 
 /*
  * The packed mask alone, of an N-dimensional part of a larger array: the element at (i0, i1, ...) < shape has the
  * index start + i0*index_stride[0] + i1*index_stride[1] + ..., and the bits are in C order of shape. 1 <= ndim,
- * index_stride[ndim-1] is 1 wherever shape[ndim-1] > 1. A run of consecutive elements is { ndim 1, stride 1 }.
+ * index_stride[ndim-1] is 1 wherever shape[ndim-1] > 1. A run of consecutive elements is { ndim 1, stride 1 }. An array
+ * p is of that shape.
  */
 void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *shape, const uint64_t *index_stride,
              uint64_t start, uint8_t *bits);
-
-/* The most axes that fd_apply takes: NumPy's limit. */
-#define FD_MAX_DIMS 64
 
 /* One axis of an elementwise pass: its extent, and the step of each operand along it (0 repeats). */
 typedef struct {
@@ -103,16 +134,46 @@ typedef struct {
     ptrdiff_t bit; /* in bits */
     ptrdiff_t x;   /* in bytes */
     ptrdiff_t y;   /* in bytes */
+    ptrdiff_t p;   /* in bytes, of values->p; 0 where that is NULL */
 } fd_axis;
 
 /*
- * Backward, and forward from stored bits: y = x * scale where the bit is 1, +0.0 where it is 0, over ndim <=
- * FD_MAX_DIMS axes in any order and of any sign; the steps of the bits are not negative. The axes are reordered in
- * place. x and y: both aligned to the real type of dtype, and either the same elements or apart; y does not overlap
- * itself.
+ * Backward, and forward from stored bits: y of x, kept where the bit is 1, over ndim <= FD_MAX_DIMS axes in any order
+ * and of any sign; the steps of the bits are not negative. The axes are reordered in place. x and y: both aligned to
+ * the real type of dtype, and either the same elements or apart; y does not overlap itself. Where a p is 1, bits are 0.
  */
-void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double scale, const uint8_t *bits,
+void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y);
+
+/* How many elements past its period a bias is read: one block. */
+enum { FD_BIAS_SLACK = 4096 };
+
+/*
+ * y = dropout(x + bias) + residual in one pass over n contiguous elements from index 0, each step rounded to dtype as
+ * if it were stored; the scale as in fd_dropout. bias is NULL, or element i adds bias[i % period] and period +
+ * FD_BIAS_SLACK elements of it can be read. residual is NULL or n elements. y is x, residual, or apart from all. bits
+ * gets the mask.
+ */
+void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
+                      const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits);
+
+/* How many partial sums fd_bias_residual_backward makes of n elements: by n alone, so that threads change nothing. */
+size_t fd_bias_parts(size_t n);
+
+/*
+ * dx of dy as fd_apply, all contiguous, and the sums of dx, as stored, over its rows of `period` elements, real by
+ * real. sums: fd_bias_parts(n) + 1 times 2 * reals doubles, zeroed; the first `reals` get the result. n is a multiple
+ * of period.
+ */
+void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size_t period, double scale,
+                               const uint8_t *bits, const void *dy, void *dx, double *sums);
+
+/*
+ * Monte Carlo: sample t, of n elements from y + t * n * itemsize on, is fd_dropout of x by stream 0 of
+ * fd_fold_in(key, t) at p, for t < samples; x is read once. x and y are apart. index + n <= 2^64.
+ */
+void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
+                const void *x, void *y);
 
 #ifdef __cplusplus
 }

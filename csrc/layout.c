@@ -23,7 +23,7 @@ typedef struct {
     const fd_run *run;
     fd_dtype dtype;
     size_t size;
-    double scale;
+    fd_values values;
     const uint8_t *bits, *bits_end, *x;
     uint8_t *y;
     size_t ahead;
@@ -37,11 +37,13 @@ typedef struct {
     size_t bit;
     const uint8_t *x;
     uint8_t *y;
+    const uint8_t *p; /* the element's own p, or NULL */
 } place;
 
 static place moved(place at, const fd_axis *axis, size_t steps) {
     const ptrdiff_t i = (ptrdiff_t)steps;
-    return (place){at.bit + (size_t)(i * axis->bit), at.x + i * axis->x, at.y + i * axis->y};
+    return (place){at.bit + (size_t)(i * axis->bit), at.x + i * axis->x, at.y + i * axis->y,
+                   at.p ? at.p + i * axis->p : NULL};
 }
 
 static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
@@ -52,23 +54,44 @@ FD_INLINE void copy_strided(uint8_t *to, ptrdiff_t to_step, const uint8_t *from,
         memcpy(to, from, size);
 }
 
+/* Contiguous elements and the bits of a run: by one scale, or each by that of its own p. */
+static void apply_contiguous(const apply_job *job, const uint8_t *bits, const uint8_t *p, size_t n, const uint8_t *x,
+                             uint8_t *y, size_t ahead) {
+    const fd_backend *backend = job->run->backend;
+    const ptrdiff_t p_step = job->run_axis.p;
+    fd_values values = job->values;
+    if (p && p_step != 0) {
+        double gathered[GATHERED];
+        for (size_t i = 0, count; i < n; i += count) {
+            count = at_most(n - i, GATHERED);
+            copy_strided((uint8_t *)gathered, sizeof *gathered, p + (ptrdiff_t)i * p_step, p_step, count,
+                         sizeof *gathered);
+            backend->each[job->dtype](bits + i / 8, count, gathered, x + i * job->size, y + i * job->size);
+        }
+        return;
+    }
+    if (p) {
+        double repeated_p;
+        memcpy(&repeated_p, p, sizeof repeated_p);
+        values.scale = repeated_p < 1 ? 1 / (1 - repeated_p) : 1;
+    }
+    fd_apply_values(backend, job->dtype, bits, n, &values, x, y, ahead);
+}
+
 /* One run whose bits are packed from `bits` on. */
 static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_t n) {
-    const fd_backend *backend = job->run->backend;
     const ptrdiff_t size = (ptrdiff_t)job->size, x_step = job->run_axis.x, y_step = job->run_axis.y;
     if (x_step == size && y_step == size) {
-        backend->apply[job->dtype](bits, n, job->scale, at.x, at.y, job->ahead);
+        apply_contiguous(job, bits, at.p, n, at.x, at.y, job->ahead);
         return;
     }
     uint8_t data[GATHERED * 16] __attribute__((aligned(64)));
-    for (size_t i = 0; i < n; i += GATHERED, bits += GATHERED / 8) {
+    for (size_t i = 0; i < n; i += GATHERED, bits += GATHERED / 8, at = moved(at, &job->run_axis, GATHERED)) {
         const size_t count = at_most(n - i, GATHERED);
-        const uint8_t *x = at.x + (ptrdiff_t)i * x_step;
-        uint8_t *y = at.y + (ptrdiff_t)i * y_step;
-#define STAGE(bytes)                                                    \
-    copy_strided(data, bytes, x, x_step, count, bytes);                 \
-    backend->apply[job->dtype](bits, count, job->scale, data, data, 0); \
-    copy_strided(y, y_step, data, bytes, count, bytes);                 \
+#define STAGE(bytes)                                         \
+    copy_strided(data, bytes, at.x, x_step, count, bytes);   \
+    apply_contiguous(job, bits, at.p, count, data, data, 0); \
+    copy_strided(at.y, y_step, data, bytes, count, bytes);   \
     break
         switch (size) { /* constant sizes: single moves */
         case 2: STAGE(2);
@@ -172,7 +195,7 @@ static void apply_units(const void *job_, size_t begin, size_t end) {
     const apply_job *job = job_;
     const int tiles = job->ndim - 2, runs = job->ndim - 1;
     const size_t tile = job->tile_axis.extent > 1 ? TILE : 1, run = tile > 1 ? TILE_RUN : RUN;
-    place at = {0, job->x, job->y};
+    place at = {0, job->x, job->y, (const uint8_t *)job->values.p};
     size_t i[FD_MAX_DIMS + 2], rest = begin;
     for (int d = runs; d >= 0; d--) {
         i[d] = rest % job->axes[d].extent;
@@ -211,7 +234,7 @@ static int merge_axes(fd_axis *axes, int ndim) {
         if (extent == 1)
             continue;
         if (last >= 0 && axes[last].bit == extent * axes[d].bit && axes[last].x == extent * axes[d].x &&
-            axes[last].y == extent * axes[d].y) {
+            axes[last].y == extent * axes[d].y && axes[last].p == extent * axes[d].p) {
             axes[d].extent *= axes[last].extent;
             axes[last] = axes[d];
         } else {
@@ -224,12 +247,12 @@ static int merge_axes(fd_axis *axes, int ndim) {
 /* An axis of `extent` cut into pieces: the axis that counts them. */
 static fd_axis pieces(fd_axis axis, size_t piece) {
     const ptrdiff_t step = (ptrdiff_t)piece;
-    return (fd_axis){(axis.extent - 1) / piece + 1, axis.bit * step, axis.x * step, axis.y * step};
+    return (fd_axis){(axis.extent - 1) / piece + 1, axis.bit * step, axis.x * step, axis.y * step, axis.p * step};
 }
 
-void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double scale, const uint8_t *bits,
+void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y) {
-    apply_job job = {.run = run, .dtype = dtype, .size = fd_itemsize(dtype), .scale = scale, .bits = bits, .x = x};
+    apply_job job = {.run = run, .dtype = dtype, .size = fd_itemsize(dtype), .values = *values, .bits = bits, .x = x};
     size_t n = 1, last_bit = 0, units = 1;
     job.y = y;
     for (int d = 0; d < ndim; d++) {
@@ -241,7 +264,7 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double
     job.bits_end = bits + last_bit / 8 + 1;
     job.ahead = fd_ahead(run, n * job.size, 0);
     ndim = merge_axes(axes, ndim);
-    const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size};
+    const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size, 0};
     job.run_axis = ndim > 0 ? axes[--ndim] : single;
     job.tile_axis = single;
     for (int d = 0; d < ndim; d++)

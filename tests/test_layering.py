@@ -99,7 +99,7 @@ def test_the_build_is_blind_to_instruction_sets():
 
 @pytest.mark.parametrize("path", [*C_FILES, *CYTHON, *PYTHON, *sorted(PACKAGE.rglob("*.pyi"))], ids=name)
 def test_files_stay_short(path):
-    assert len(path.read_text().splitlines()) <= 330
+    assert len(path.read_text().splitlines()) <= 360
 
 
 def test_the_pxd_mirrors_the_header():

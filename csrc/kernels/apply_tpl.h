@@ -3,7 +3,8 @@
  *
  *   DTYPE SIZE COMPUTE SCALED    its name, the bytes of an element, the type of its products, scaled_<type>
  *
- * by a file that has included stream_tpl.h and defines, for vectors of V_BYTES bytes,
+ * (all but SCALED are left defined for values_tpl.h) by a file that has included stream_tpl.h and defines, for vectors
+ * of V_BYTES bytes,
  *
  *   V_UNROLL                 FD_UNROLL where the vectors of a word are to be unrolled, else nothing
  *   v_data v_save v_fence    v_save goes around the cache on request, then to a 16-byte aligned address; v_fence
@@ -96,7 +97,4 @@ static void JOIN(dropout_, DTYPE)(const fd_draw *draw, uint64_t block, size_t bl
 
 #undef JOIN
 #undef JOIN_
-#undef DTYPE
-#undef SIZE
 #undef SCALED
-#undef COMPUTE

@@ -29,6 +29,7 @@ FD_INLINE v_u64 v_shr(v_u64 a, int n) { return _mm256_srli_epi64(a, n); }
 FD_INLINE v_u64 v_rotl(v_u64 a, int n) { return _mm256_or_si256(v_shl(a, n), v_shr(a, 64 - n)); }
 FD_INLINE int v_any(v_u64 a) { return !_mm256_testz_si256(a, a); }
 FD_INLINE v_u64 v_lowest(v_u64 a) { return _mm256_and_si256(a, _mm256_sub_epi64(_mm256_setzero_si256(), a)); }
+FD_INLINE v_u64 v_words(const uint64_t *words) { return _mm256_loadu_si256((const __m256i *)words); }
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { _mm256_storeu_si256((__m256i *)bits, a); }
 FD_INLINE void v_fence(void) { _mm_sfence(); }
 
@@ -60,6 +61,7 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 #include "stream_tpl.h"
 
 #define V_BYTES 32
+#define R_BYTES 32
 #define V_UNROLL FD_UNROLL
 typedef __m256i v_data;
 

@@ -23,6 +23,7 @@ FD_INLINE v_u64 v_andnot(v_u64 a, v_u64 b) { return _mm512_andnot_si512(a, b); }
 FD_INLINE v_u64 v_mul(v_u64 a, uint64_t b) { return _mm512_mullo_epi64(a, v_set1(b)); }
 FD_INLINE int v_any(v_u64 a) { return _mm512_test_epi64_mask(a, a) != 0; }
 FD_INLINE v_u64 v_lowest(v_u64 a) { return _mm512_and_si512(a, _mm512_sub_epi64(_mm512_setzero_si512(), a)); }
+FD_INLINE v_u64 v_words(const uint64_t *words) { return _mm512_loadu_si512(words); }
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { _mm512_storeu_si512(bits, a); }
 FD_INLINE void v_fence(void) { _mm_sfence(); }
 
@@ -55,6 +56,7 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 #include "stream_tpl.h"
 
 #define V_BYTES 64
+#define R_BYTES 32
 #define V_UNROLL FD_UNROLL
 typedef __m512i v_data;
 

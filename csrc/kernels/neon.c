@@ -17,6 +17,7 @@ FD_INLINE v_u64 v_xor(v_u64 a, v_u64 b) { return veorq_u64(a, b); }
 FD_INLINE v_u64 v_andnot(v_u64 a, v_u64 b) { return vbicq_u64(b, a); }
 FD_INLINE int v_any(v_u64 a) { return (vgetq_lane_u64(a, 0) | vgetq_lane_u64(a, 1)) != 0; }
 FD_INLINE v_u64 v_lowest(v_u64 a) { return vandq_u64(a, vsubq_u64(vdupq_n_u64(0), a)); }
+FD_INLINE v_u64 v_words(const uint64_t *words) { return vld1q_u64(words); }
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { vst1q_u8(bits, vreinterpretq_u8_u64(a)); }
 FD_INLINE void v_fence(void) {}
 
@@ -48,6 +49,7 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 #include "stream_tpl.h"
 
 #define V_BYTES 16
+#define R_BYTES 16
 #define V_UNROLL FD_UNROLL
 typedef uint8x16_t v_data;
 

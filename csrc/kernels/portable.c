@@ -4,6 +4,7 @@
 static int supported(void) { return 1; }
 
 #define V_BYTES 16
+#define R_BYTES 16
 #define V_UNROLL
 
 typedef union {

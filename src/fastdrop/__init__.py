@@ -3,6 +3,7 @@
 from ._config import show_config
 from ._core import bernoulli, dropout, dropout_backward
 from ._engine import backend, backends, get_num_threads, set_num_threads
+from ._fused import alpha_dropout, bias_dropout_residual, bias_dropout_residual_backward, mc_dropout
 from ._mask import Mask
 from ._rng import Rng
 from ._version import __version__
@@ -13,12 +14,16 @@ __all__ = [
     "Mask",
     "Rng",
     "__version__",
+    "alpha_dropout",
     "backend",
     "backends",
     "bernoulli",
+    "bias_dropout_residual",
+    "bias_dropout_residual_backward",
     "dropout",
     "dropout_backward",
     "get_num_threads",
+    "mc_dropout",
     "set_num_threads",
     "show_config",
 ]

@@ -70,6 +70,14 @@ cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct):
     return array
 
 
+cdef cnp.ndarray new_like(cnp.ndarray x, bint direct):
+    """An empty array of x's shape, layout and native dtype."""
+    if direct and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_TYPE(x) < NPY_USERDEF:
+        return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), 0)
+    # Not dtype=: where the allocation fails, NumPy 1.24 to 1.26 then lose a reference to the dtype.
+    return np.empty_like(x.view(x.dtype.newbyteorder("=")), subok=False)
+
+
 cdef bint overlaps_itself(object out) except -1:
     """Whether two elements of out may share memory: false only if each step clears all the smaller ones."""
     reach = out.itemsize

@@ -12,31 +12,31 @@ NoiseShape: TypeAlias = Sequence[SupportsIndex | None]
 Rate: TypeAlias = SupportsFloat | ArrayLike
 
 _D = TypeVar("_D", bound=np.inexact[Any])
-_Window: TypeAlias = tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
+Window: TypeAlias = tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
 
 @overload
 def dropout(
     x: NDArray[_D],
-    p: SupportsFloat = 0.5,
+    p: Rate = 0.5,
     *,
     rng: AnyRng = None,
     out: NDArray[_D] | None = None,
     noise_shape: NoiseShape | None = None,
     offset: SupportsIndex = 0,
-    window: _Window | None = None,
+    window: Window | None = None,
     store: Store = "bits",
     inverted: bool = True,
 ) -> tuple[NDArray[_D], Mask]: ...
 @overload
 def dropout(
     x: ArrayLike,
-    p: SupportsFloat = 0.5,
+    p: Rate = 0.5,
     *,
     rng: AnyRng = None,
     out: NDArray[Any] | None = None,
     noise_shape: NoiseShape | None = None,
     offset: SupportsIndex = 0,
-    window: _Window | None = None,
+    window: Window | None = None,
     store: Store = "bits",
     inverted: bool = True,
 ) -> tuple[NDArray[Any], Mask]: ...
@@ -45,7 +45,7 @@ def dropout_backward(dy: NDArray[_D], mask: Mask, *, out: NDArray[_D] | None = N
 @overload
 def dropout_backward(dy: ArrayLike, mask: Mask, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
 def bernoulli(
-    shape: SupportsIndex | Iterable[SupportsIndex], p: SupportsFloat, *, rng: AnyRng = None
+    shape: SupportsIndex | Iterable[SupportsIndex], p: Rate, *, rng: AnyRng = None
 ) -> NDArray[np.bool_]: ...
 def dropout_rows(
     x: NDArray[_D],

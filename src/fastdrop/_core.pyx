@@ -5,48 +5,40 @@ import math
 import numpy as np
 
 cimport numpy as cnp
-from cpython.bytes cimport PyBytes_FromStringAndSize
 
-from ._checks cimport floating, keeps_bits, output, probability
-from ._mask cimport Mask, new_like
-from ._rng cimport Rng, as_rng
+from ._checks cimport floating, keeps_bits, new_like, output, probability
+from ._engine cimport array_p
+from ._mask cimport Mask
+from ._rng cimport as_rng, row_of
 from .c_fastdrop cimport fd_dtype
 
-from ._geometry import resolve
-from ._mask import as_shape
+from ._geometry import as_shape, resolve
 
 cnp.import_array()
 
 
-cdef object row_of(object rng, object row_axis):
-    return (<Rng> rng)._row if type(rng) is Rng and row_axis is not None else 0
-
-
 cdef tuple drop(object x, object p, object rng, object out, object noise_shape, object offset, object window,
-                object store, object inverted, object row_axis):
-    """dropout; the rows of an rng run along row_axis, None: along no axis."""
+                object store, object inverted, object row_axis, bint checked):
+    """dropout; the rows of an rng run along row_axis, None: along no axis. checked: p has been."""
     cdef fd_dtype dtype
     cdef bint direct
     cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
     cdef Mask mask = Mask.__new__(Mask)
     cdef bint stored = keeps_bits(store)
-    cdef Py_ssize_t n
     mask.shape = (<object> source).shape
     mask.drawn = True
-    mask.p = probability(p)
-    mask.scale = 1.0 if not inverted else math.inf if mask.p == 1 else 1 / (1 - mask.p)
-    if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row_of(rng, row_axis):
+    if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or (row_axis is not None and row_of(rng)):
         mask.noise, mask.start, mask.strides = resolve(
-            mask.shape, noise_shape, offset, window, row_of(rng, row_axis), row_axis or 0)
+            mask.shape, noise_shape, offset, window, 0 if row_axis is None else row_of(rng), row_axis or 0)
+    mask.set_p(p, inverted, checked)
     y = new_like(source, direct) if out is None else output(out, source, "x")
-    if stored and 0 < mask.p < 1:  # p = 0 and p = 1 need no bits
-        n = cnp.PyArray_SIZE(source) if mask.noise is None else math.prod(mask.noise)
-        mask.stored = PyBytes_FromStringAndSize(NULL, (n + 7) // 8)
+    if stored:
+        mask.make_store()
     as_rng(rng).take(&mask.key, &mask.stream)
     if not direct:
         cnp.PyArray_CopyInto(y, source)
         source = y
-    mask.run(dtype, source, y, True)
+    mask.run(dtype, source, y, True, mask.values())
     return y, mask
 
 
@@ -61,8 +53,9 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
     ----------
     x : array_like
         Of dtype float16, bfloat16 (ml_dtypes), float32, float64, complex64 or complex128; any shape and layout.
-    p : float
-        The probability of dropping, 0 <= p <= 1.
+    p : float or array_like
+        The probability of dropping, 0 <= p <= 1. An array that broadcasts to the noise shape gives each channel,
+        sample, unit or element its own, and its own scale; it is another mask than the number's.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
         An `Rng` gives its next stream. A seed gives the same mask at every call, so take an `Rng` in a loop, and
         `Rng.fold_in` to tell layers apart. A NumPy generator is advanced by two words. None: a source of the process,
@@ -114,7 +107,7 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
     >>> fd.dropout(x, 0.5, rng=0, out=x)[0] is x
     True
     """
-    return drop(x, p, rng, out, noise_shape, offset, window, store, inverted, 0)
+    return drop(x, p, rng, out, noise_shape, offset, window, store, inverted, 0, False)
 
 
 def dropout_backward(dy, mask, *, out=None):
@@ -160,8 +153,8 @@ def bernoulli(shape, p, *, rng=None):
     ----------
     shape : int or sequence of int
         The shape of the result.
-    p : float
-        The probability of True, exact to 2**-64.
+    p : float or array_like
+        The probability of True, exact to 2**-64; an array that broadcasts to `shape` gives each element its own.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
         As in `dropout`.
 
@@ -176,8 +169,9 @@ def bernoulli(shape, p, *, rng=None):
     array([False,  True,  True, False, False])
     """
     cdef Mask mask = Mask.__new__(Mask)
-    mask.shape, mask.p, mask.drawn = as_shape(shape), probability(p), True
-    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng, 0))
+    mask.shape, mask.drawn = as_shape(shape), True
+    mask.set_p(p, True)
+    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
     np.empty(mask.shape, np.bool_)  # no room for the result: MemoryError before a stream is taken
     as_rng(rng).take(&mask.key, &mask.stream)
     dropped = np.unpackbits(np.invert(mask.bits), count=math.prod(mask.shape), bitorder="little")
@@ -185,10 +179,11 @@ def bernoulli(shape, p, *, rng=None):
 
 
 def dropout_rows(x, p, rng, out, noise_shape, store, inverted, row_axis):
-    """What a layer calls: `dropout`, the rows of whose rng run along `row_axis`, or along no axis where that is None."""
-    return drop(x, p, rng, out, noise_shape, 0, None, store, inverted, row_axis)
+    """What a layer calls: `dropout`, of a p that was checked; an rng's rows run along `row_axis`, None: along no axis."""
+    return drop(x, p, rng, out, noise_shape, 0, None, store, inverted, row_axis, True)
 
 
 def check_p(p, arrays):
     """What is refused when a layer is made or its p is set; p as it is kept."""
-    return probability(p)
+    rates = array_p(p) if arrays else None
+    return probability(p) if rates is None else rates

@@ -2,11 +2,14 @@
 
 import os
 
+import numpy as np
+
 cimport numpy as cnp
 
 from .c_fastdrop cimport (
-    fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bits, fd_compiler,
-    fd_draw_init, fd_dropout, fd_fold_in, fd_has_openmp, fd_max_threads, fd_run, fd_run_default)
+    FD_BIAS_SLACK, fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bias_parts,
+    fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_draw_each, fd_draw_init, fd_dropout,
+    fd_fold_in, fd_has_openmp, fd_max_threads, fd_rates_copy, fd_rates_of, fd_run, fd_run_default, fd_samples)
 from ._checks import natural
 from ._threads import default_threads
 
@@ -39,7 +42,40 @@ cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept:
     return fd_draw_init(key, stream, p)
 
 
-cdef void dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index, double scale,
+cdef fd_draw make_draw_each(fd_key key, uint64_t stream, const fd_rates *rates) noexcept:
+    return fd_draw_each(key, stream, rates)
+
+
+cdef object array_p(object p):
+    """p as a new read-only array of doubles in [0, 1], or None where it is a number."""
+    if not isinstance(p, (np.ndarray, list, tuple)) or (isinstance(p, np.ndarray) and p.ndim == 0):
+        return None
+    given = np.asarray(p)
+    if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
+        raise TypeError(f"p must be real numbers, got {given.dtype}")
+    cdef cnp.ndarray source = np.ascontiguousarray(given, np.float64)
+    cdef cnp.ndarray rates = np.empty((<object> source).shape)
+    cdef size_t n = cnp.PyArray_SIZE(source)
+    cdef size_t wrong = fd_rates_copy(<const double *> cnp.PyArray_DATA(source), n,
+                                      <double *> cnp.PyArray_DATA(rates))
+    if wrong < n:
+        raise ValueError(f"p must be between 0 and 1, got {given.flat[wrong]}")
+    rates.setflags(write=False)
+    return rates
+
+
+cdef fd_rates rates_of(cnp.ndarray p) noexcept:
+    """An array p of doubles, which must outlive the result."""
+    cdef size_t shape[64]
+    cdef ptrdiff_t step[64]
+    cdef int d, ndim = cnp.PyArray_NDIM(p)
+    for d in range(ndim):
+        shape[d] = cnp.PyArray_DIM(p, d)
+        step[d] = cnp.PyArray_STRIDE(p, d)
+    return fd_rates_of(<const double *> cnp.PyArray_DATA(p), ndim, shape, step)
+
+
+cdef void dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index, const fd_values *values,
                              cnp.ndarray x, cnp.ndarray y, uint8_t *bits) noexcept:
     """Draw and apply in one pass; x and y are C-contiguous, bits may be NULL."""
     cdef fd_run run = current()
@@ -47,10 +83,10 @@ cdef void dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index
     cdef const void *source = cnp.PyArray_DATA(x)
     cdef void *target = cnp.PyArray_DATA(y)
     if n < RELEASE:
-        fd_dropout(&run, draw, dtype, index, n, scale, source, target, bits)
+        fd_dropout(&run, draw, dtype, index, n, values, source, target, bits)
     else:
         with nogil:
-            fd_dropout(&run, draw, dtype, index, n, scale, source, target, bits)
+            fd_dropout(&run, draw, dtype, index, n, values, source, target, bits)
 
 
 cdef int draw_bits(const fd_draw *draw, tuple noise, tuple strides, uint64_t start, uint8_t *bits) except -1:
@@ -75,9 +111,9 @@ cdef int draw_bits(const fd_draw *draw, tuple noise, tuple strides, uint64_t sta
     return 0
 
 
-cdef int apply_bits(const uint8_t *bits, tuple noise, fd_dtype dtype, double scale,
+cdef int apply_bits(const uint8_t *bits, tuple noise, fd_dtype dtype, const fd_values *values, cnp.ndarray p,
                     cnp.ndarray x, cnp.ndarray y) except -1:
-    """Bits of the noise shape (None: x's own) broadcast over x, in any layout."""
+    """Bits of the noise shape (None: x's own) broadcast over x, in any layout; p, if any, is of x's shape."""
     cdef fd_run run = current()
     cdef fd_axis axes[64]
     cdef ptrdiff_t step = 1
@@ -89,15 +125,55 @@ cdef int apply_bits(const uint8_t *bits, tuple noise, fd_dtype dtype, double sca
         axes[d].bit = 0 if extent == 1 else step
         axes[d].x = cnp.PyArray_STRIDE(x, d)
         axes[d].y = cnp.PyArray_STRIDE(y, d)
+        axes[d].p = 0 if p is None else cnp.PyArray_STRIDE(p, d)
         step *= <ptrdiff_t> extent
     cdef const void *source = cnp.PyArray_DATA(x)
     cdef void *target = cnp.PyArray_DATA(y)
     if n < RELEASE:
-        fd_apply(&run, dtype, ndim, axes, scale, bits, source, target)
+        fd_apply(&run, dtype, ndim, axes, values, bits, source, target)
     else:
         with nogil:
-            fd_apply(&run, dtype, ndim, axes, scale, bits, source, target)
+            fd_apply(&run, dtype, ndim, axes, values, bits, source, target)
     return 0
+
+
+cdef void bias_residual(const fd_draw *draw, fd_dtype dtype, uint64_t index, double scale, cnp.ndarray x,
+                        cnp.ndarray bias, cnp.ndarray residual, cnp.ndarray y, uint8_t *bits) noexcept:
+    """All C-contiguous; bias is None or repeated past its period, residual may be None, bits NULL."""
+    cdef fd_run run = current()
+    cdef size_t n = cnp.PyArray_SIZE(x), period = 1 if bias is None else cnp.PyArray_SIZE(bias) - FD_BIAS_SLACK
+    cdef const void *source = cnp.PyArray_DATA(x)
+    cdef const void *added = NULL if bias is None else cnp.PyArray_DATA(bias)
+    cdef const void *skipped = NULL if residual is None else cnp.PyArray_DATA(residual)
+    cdef void *target = cnp.PyArray_DATA(y)
+    with nogil:
+        fd_bias_residual(&run, draw, dtype, index, n, scale, source, added, period, skipped, target, bits)
+
+
+cdef cnp.ndarray bias_residual_backward(fd_dtype dtype, double scale, const uint8_t *bits, cnp.ndarray dy,
+                                        cnp.ndarray dx):
+    """Fill dx; return the sums of its rows, real by real, as doubles. Both C-contiguous, neither empty."""
+    cdef fd_run run = current()
+    cdef size_t n = cnp.PyArray_SIZE(dy), period = cnp.PyArray_DIM(dy, cnp.PyArray_NDIM(dy) - 1)
+    reals = period * (2 if cnp.PyArray_ISCOMPLEX(dy) else 1)
+    cdef cnp.ndarray sums = np.zeros((fd_bias_parts(n) + 1, 2, reals))
+    cdef const void *source = cnp.PyArray_DATA(dy)
+    cdef void *target = cnp.PyArray_DATA(dx)
+    cdef double *into = <double *> cnp.PyArray_DATA(sums)
+    with nogil:
+        fd_bias_residual_backward(&run, dtype, n, period, scale, bits, source, target, into)
+    return sums[0, 0]
+
+
+cdef void draw_samples(fd_key key, double p, fd_dtype dtype, uint64_t index, size_t samples, cnp.ndarray x,
+                       cnp.ndarray y) noexcept:
+    """Both C-contiguous; y has an axis of samples more."""
+    cdef fd_run run = current()
+    cdef size_t n = cnp.PyArray_SIZE(x)
+    cdef const void *source = cnp.PyArray_DATA(x)
+    cdef void *target = cnp.PyArray_DATA(y)
+    with nogil:
+        fd_samples(&run, key, p, dtype, index, n, samples, source, target)
 
 
 def backends():

@@ -8,6 +8,7 @@ from typing import Any
 from ._checks import natural
 
 INDICES = 2**64
+MAX_DIMS = 64  # NumPy's limit
 
 Ints = tuple[int, ...]
 
@@ -88,3 +89,35 @@ def _window(window: object, shape: Ints, entries: Sequence[int | None] | None, n
             first += start[d] * step
             step *= full_shape[d]
     return first, None if consecutive else tuple(reversed(strides))
+
+
+def as_shape(shape: Any) -> Ints:
+    """Return a shape from an int or a sequence of ints, none negative."""
+    try:
+        extents = tuple(map(operator.index, shape)) if hasattr(shape, "__iter__") else (operator.index(shape),)
+    except TypeError:
+        raise TypeError(f"shape must be an int or a sequence of ints, got {type(shape).__name__}") from None
+    if any(extent < 0 for extent in extents):
+        raise ValueError(f"shape must not be negative, got {extents}")
+    if len(extents) > MAX_DIMS:
+        raise ValueError(f"shape must have at most {MAX_DIMS} axes, got {len(extents)}")
+    return extents
+
+
+def check_part(shape: Ints, noise: Any, strides: Any, start: int) -> tuple[Ints | None, Ints | None]:
+    """Return the noise shape and the steps of a mask that was pickled, if they fit its shape and the index."""
+    extents = shape
+    if noise is not None:
+        noise = extents = as_shape(noise)
+        if len(noise) != len(shape) or any(e not in (1, n) for e, n in zip(noise, shape, strict=True)):
+            raise ValueError(f"the noise shape of a pickled Mask must broadcast to {shape}, got {noise}")
+    if strides is None:
+        last = start + math.prod(extents) - 1
+    else:
+        strides = as_shape(strides)
+        if len(strides) != len(extents):
+            raise ValueError(f"a pickled Mask of shape {shape} must have as many strides, got {strides}")
+        last = start + sum((e - 1) * step for e, step in zip(extents, strides, strict=True))
+    if last >= INDICES:
+        raise ValueError(f"the last index of a pickled Mask must be below 2**64, got {last}")
+    return noise, strides

@@ -1,24 +1,30 @@
 from libc.stdint cimport uint64_t
 cimport numpy as cnp
 
-from .c_fastdrop cimport fd_dtype, fd_key
+from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_rates, fd_values
 
 
 cdef class Mask:
     cdef readonly tuple shape
-    cdef readonly double p, scale
-    cdef tuple noise         # the noise shape; None: shape
-    cdef tuple strides       # the steps of the logical index along its axes; None: consecutive
-    cdef uint64_t start      # the logical index of its first element
+    cdef double rate, factor  # p and scale, where p is a number
+    cdef object rates         # an array p, read-only; else None
+    cdef bint inverted        # whether an array p gives its elements' scales
+    cdef tuple noise          # the noise shape; None: shape
+    cdef tuple strides        # the steps of the logical index along its axes; None: consecutive
+    cdef uint64_t start       # the logical index of its first element
     cdef fd_key key
     cdef uint64_t stream
-    cdef bint drawn          # whether the bits follow from key, stream and p
-    cdef bytes stored        # the packed bits; None: a recipe
+    cdef bint drawn           # whether the bits follow from key, stream and p
+    cdef bytes stored         # the packed bits; None: a recipe
+    cdef int fused            # of bias_dropout_residual: 1, and 2 where it had a bias, 4 a residual; else 0
 
+    cdef tuple extents(self)
+    cdef int set_p(self, object p, bint inverted, bint checked=*) except -1
+    cdef int make_store(self) except -1
     cdef Py_ssize_t nbytes(self) except -1
+    cdef fd_draw spec(self, fd_rates *rates)
     cdef bytes packed(self)
-    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, bint draw) except -1
+    cdef fd_values values(self)
+    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, bint fill, fd_values values) except -1
     cdef cnp.ndarray backward(self, object x, object out, str name)
 
-
-cdef cnp.ndarray new_like(cnp.ndarray x, bint direct)

@@ -1,7 +1,6 @@
 """What was kept: packed bits, or the recipe that makes them again."""
 
 import math
-import operator
 
 import numpy as np
 
@@ -9,23 +8,21 @@ cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.float cimport FLT_MAX
+from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t
 
-from ._checks cimport NPY_USERDEF, floating, integer, output, probability
-from ._engine cimport apply_bits, draw_bits, dropout_contiguous, make_draw
-from .c_fastdrop cimport FD_MAX_DIMS, fd_draw, fd_dtype
+from ._checks cimport floating, integer, new_like, output, probability
+from ._engine cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each, rates_of
+from .c_fastdrop cimport fd_draw, fd_dtype, fd_rates, fd_values
 
+from ._geometry import as_shape, check_part
 from ._seeds import WORD
 
 cnp.import_array()
 
 
-cdef cnp.ndarray new_like(cnp.ndarray x, bint direct):
-    """An empty array of x's shape, layout and native dtype."""
-    if direct and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_TYPE(x) < NPY_USERDEF:
-        return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), 0)
-    # Not dtype=: where the allocation fails, NumPy 1.24 to 1.26 then lose a reference to the dtype.
-    return np.empty_like(x.view(x.dtype.newbyteorder("=")), subok=False)
+cdef double inverse_of_keeping(double p) noexcept:
+    return INFINITY if p == 1 else 1 / (1 - p)
 
 
 @cython.final
@@ -40,9 +37,9 @@ cdef class Mask:
         The shape of the masked array.
     size : int
         Its number of elements.
-    p : float
-        The probability of dropping.
-    scale : float
+    p : float or ndarray
+        The probability of dropping; an array where forward was given one.
+    scale : float or ndarray
         What kept elements are multiplied by: ``1 / (1 - p)``, 1 where dropout is not inverted, ``inf`` at p = 1.
     bits : ndarray of uint8
         One bit an element of the noise shape, 1 = kept, in the order of ``numpy.unpackbits(bitorder="little")``;
@@ -128,6 +125,19 @@ cdef class Mask:
         return math.prod(self.shape)
 
     @property
+    def p(self):
+        return self.rate if self.rates is None else self.rates
+
+    @property
+    def scale(self):
+        if self.rates is None:
+            return self.factor
+        if not self.inverted:
+            return np.ones(self.rates.shape)
+        with np.errstate(divide="ignore"):
+            return 1 / (1 - self.rates)
+
+    @property
     def bits(self):
         return np.frombuffer(self.packed(), np.uint8)
 
@@ -143,7 +153,7 @@ cdef class Mask:
         ndarray of bool
             Of the masked array's shape; True = kept.
         """
-        noise = self.shape if self.noise is None else self.noise
+        noise = self.extents()
         kept = np.unpackbits(self.bits, count=math.prod(noise), bitorder="little").view(np.bool_).reshape(noise)
         return kept if self.noise is None else np.broadcast_to(kept, self.shape).copy()
 
@@ -171,52 +181,104 @@ cdef class Mask:
         return self.backward(x, out, "x")
 
     def __reduce__(self):
-        return _rebuild, (1, self.shape, self.noise, self.p, self.scale, self.stored,
+        scale = self.inverted if self.rates is not None else self.factor
+        return _rebuild, (1, self.shape, self.noise, self.p, scale, self.stored, self.fused,
                           (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
 
     def __repr__(self):
         store = "recipe" if self.stored is None else "bits"
-        return f"<Mask of shape {self.shape}, p={self.p}, scale={self.scale}, store={store!r}>"
+        if self.rates is not None:
+            return f"<Mask of shape {self.shape}, p of shape {self.p.shape}, store={store!r}>"
+        return f"<Mask of shape {self.shape}, p={self.rate}, scale={self.factor}, store={store!r}>"
+
+    cdef tuple extents(self):
+        """The noise shape."""
+        return self.shape if self.noise is None else self.noise
+
+    cdef int set_p(self, object p, bint inverted, bint checked=False) except -1:
+        """Take p, after shape and noise: a number, or an array that broadcasts to the noise shape.
+
+        checked: an array is array_p's already.
+        """
+        if type(p) is not float:
+            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p)
+        self.inverted = inverted
+        if self.rates is None:
+            self.rate = probability(p)
+            self.factor = inverse_of_keeping(self.rate) if inverted else 1.0
+            return 0
+        try:
+            np.broadcast_to(self.rates, self.extents())
+        except ValueError:
+            raise ValueError(
+                f"p must broadcast to the noise shape {self.extents()}, got {self.p.shape}") from None
+        return 0
+
+    cdef int make_store(self) except -1:
+        """Room for the bits; p = 0 and p = 1 need none."""
+        if self.rates is not None or 0 < self.rate < 1:
+            self.stored = PyBytes_FromStringAndSize(NULL, self.nbytes())
+        return 0
 
     cdef Py_ssize_t nbytes(self) except -1:
-        return (math.prod(self.shape if self.noise is None else self.noise) + 7) // 8
+        return (math.prod(self.extents()) + 7) // 8
+
+    cdef fd_draw spec(self, fd_rates *rates):
+        """What the bits follow from; rates is room for an array p."""
+        if self.rates is None:
+            return make_draw(self.key, self.stream, self.rate)
+        rates[0] = rates_of(np.broadcast_to(self.rates, self.extents()))
+        return make_draw_each(self.key, self.stream, rates)
 
     cdef bytes packed(self):
         """The bits, from the store or made again."""
         cdef bytes bits = self.stored
         cdef fd_draw draw
+        cdef fd_rates rates
         if bits is None:
             bits = PyBytes_FromStringAndSize(NULL, self.nbytes())
-            draw = make_draw(self.key, self.stream, self.p)
-            draw_bits(&draw, self.shape if self.noise is None else self.noise, self.strides, self.start,
-                      <uint8_t *> PyBytes_AS_STRING(bits))
+            draw = self.spec(&rates)
+            draw_bits(&draw, self.extents(), self.strides, self.start, <uint8_t *> PyBytes_AS_STRING(bits))
         return bits
 
-    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, bint draw) except -1:
-        """y from x, aligned and native, one the other or apart; `draw`: the store is still to be filled."""
-        cdef fd_draw spec
+    cdef fd_values values(self):
+        """What the gradient makes of an element."""
+        cdef fd_values values = fd_values(self.factor, 0, 0, NULL)
+        if self.rates is not None:
+            values.scale = 1
+            if self.inverted:
+                values.p = <const double *> cnp.PyArray_DATA(<cnp.ndarray> self.rates)
+        return values
+
+    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, bint fill, fd_values values) except -1:
+        """y from x, aligned and native, one the other or apart; `fill`: the store is still to be filled."""
+        cdef fd_draw draw
+        cdef fd_rates rates
         cdef uint8_t *bits = NULL
         cdef bytes temporary
-        if self.drawn and self.p == 0:
+        cdef cnp.ndarray p = None
+        if self.drawn and self.rates is None and self.rate == 0:
             if x is not y:
                 cnp.PyArray_CopyInto(y, x)
             return 0
-        if self.drawn and self.p == 1:
+        if self.drawn and self.rates is None and self.rate == 1:
             cnp.PyArray_FILLWBYTE(y, 0)
             return 0
         if self.stored is not None:
             bits = <uint8_t *> PyBytes_AS_STRING(self.stored)
-        if draw or bits == NULL:
-            spec = make_draw(self.key, self.stream, self.p)
+        if fill or bits == NULL:
+            draw = self.spec(&rates)
             if (self.noise is None and self.strides is None
                     and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_IS_C_CONTIGUOUS(y)):
-                dropout_contiguous(&spec, dtype, self.start, self.scale, x, y, bits)
+                dropout_contiguous(&draw, dtype, self.start, &values, x, y, bits)
                 return 0
             if bits == NULL:
                 temporary = PyBytes_FromStringAndSize(NULL, self.nbytes())
                 bits = <uint8_t *> PyBytes_AS_STRING(temporary)
-            draw_bits(&spec, self.shape if self.noise is None else self.noise, self.strides, self.start, bits)
-        return apply_bits(bits, self.noise, dtype, self.scale, x, y)
+            draw_bits(&draw, self.extents(), self.strides, self.start, bits)
+        if values.p != NULL:
+            p = np.broadcast_to(self.rates, self.shape)
+        return apply_bits(bits, self.noise, dtype, &values, p, x, y)
 
     cdef cnp.ndarray backward(self, object x, object out, str name):
         cdef fd_dtype dtype
@@ -228,21 +290,8 @@ cdef class Mask:
         if not direct:
             cnp.PyArray_CopyInto(y, source)
             source = y
-        self.run(dtype, source, y, False)
+        self.run(dtype, source, y, False, self.values())
         return y
-
-
-def as_shape(shape):
-    """A shape from an int or a sequence of ints, none negative."""
-    try:
-        extents = tuple(map(operator.index, shape)) if hasattr(shape, "__iter__") else (operator.index(shape),)
-    except TypeError:
-        raise TypeError(f"shape must be an int or a sequence of ints, got {type(shape).__name__}") from None
-    if any(extent < 0 for extent in extents):
-        raise ValueError(f"shape must not be negative, got {extents}")
-    if len(extents) > FD_MAX_DIMS:
-        raise ValueError(f"shape must have at most {FD_MAX_DIMS} axes, got {len(extents)}")
-    return extents
 
 
 def check_bits(bits, shape):
@@ -257,7 +306,7 @@ def check_bits(bits, shape):
 def identity(tuple shape):
     """The mask of p = 0: it copies."""
     cdef Mask mask = Mask.__new__(Mask)
-    mask.shape, mask.scale, mask.drawn = shape, 1, True
+    mask.shape, mask.factor, mask.drawn = shape, 1, True
     return mask
 
 
@@ -265,21 +314,19 @@ def _given(bytes bits, tuple shape, p, scale):
     """A mask whose bits are the user's."""
     cdef Mask mask = Mask.__new__(Mask)
     check_bits(bits, shape)
-    mask.shape, mask.stored, mask.p = shape, bits, probability(p)
+    mask.shape, mask.stored, mask.rate = shape, bits, probability(p)
     if scale is not None:
-        mask.scale = scale
-        if not 0 < mask.scale <= FLT_MAX:
+        mask.factor = scale
+        if not 0 < mask.factor <= FLT_MAX:
             raise ValueError(f"scale must be finite and positive, got {scale}")
-    elif mask.p < 1:
-        mask.scale = 1 / (1 - mask.p)
     else:
-        mask.scale = math.inf
-        if any(bits):
+        mask.factor = inverse_of_keeping(mask.rate)
+        if mask.rate == 1 and any(bits):
             raise ValueError("scale must be given at p=1, where an element is kept")
     return mask
 
 
-def _rebuild(version, shape, noise, p, scale, bits, recipe):
+def _rebuild(version, shape, noise, p, scale, bits, fused, recipe):
     """A mask from its pickle: nothing in it is trusted."""
     cdef Mask mask
     if version != 1:
@@ -288,25 +335,23 @@ def _rebuild(version, shape, noise, p, scale, bits, recipe):
     if recipe is None:
         return _given(bits, shape, p, None if scale == math.inf else scale)
     mask = Mask.__new__(Mask)
-    mask.shape, mask.p, mask.scale, mask.drawn = shape, probability(p), scale, True
+    mask.shape, mask.drawn = shape, True
     *words, strides = recipe
     mask.key.k0, mask.key.k1, mask.stream, mask.start = (integer(word, "a word of the recipe", WORD) for word in words)
-    if mask.scale != 1 and mask.scale != (1 / (1 - mask.p) if mask.p < 1 else math.inf):
-        raise ValueError(f"the scale of a pickled Mask must follow from p={mask.p}, got {scale}")
-    if noise is not None:
-        mask.noise = as_shape(noise)
-        if len(noise) != len(shape) or any(e not in (1, n) for e, n in zip(noise, shape)):
-            raise ValueError(f"the noise shape of a pickled Mask must broadcast to {shape}, got {noise}")
-    extents = shape if noise is None else mask.noise
-    if strides is not None:
-        mask.strides = as_shape(strides)
-        if len(strides) != len(extents):
-            raise ValueError(f"a pickled Mask of shape {shape} must have as many strides, got {strides}")
-    last = (sum((e - 1) * step for e, step in zip(extents, strides)) if strides is not None
-            else math.prod(extents) - 1)
-    if mask.start + last >= WORD:
-        raise ValueError(f"the last index of a pickled Mask must be below 2**64, got {mask.start + last}")
+    mask.noise, mask.strides = check_part(shape, noise, strides, mask.start)
+    mask.set_p(p, scale != 1)
+    if mask.rates is None:
+        mask.factor = scale
+        if not 0 < mask.factor <= FLT_MAX and not mask.factor == inverse_of_keeping(mask.rate):
+            raise ValueError(f"the scale of a pickled Mask must be finite and positive, got {scale}")
+    elif type(scale) is bool:
+        mask.inverted = scale
+    else:
+        raise TypeError(f"a pickled Mask must say whether its array p is inverted, got {type(scale).__name__}")
+    if fused not in (0, 1, 3, 5, 7):
+        raise ValueError(f"a pickled Mask must be of a known function, got {fused!r}")
+    mask.fused = fused
     if bits is not None:
-        check_bits(bits, extents)
+        check_bits(bits, mask.extents())
         mask.stored = bits
     return mask

@@ -16,3 +16,4 @@ cdef class Rng:
 
 
 cdef Rng as_rng(object rng)
+cdef object row_of(object rng)

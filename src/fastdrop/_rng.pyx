@@ -317,6 +317,11 @@ cdef Rng as_rng(object rng):
     return Rng(rng)
 
 
+cdef object row_of(object rng):
+    """The row from which on an rng takes an array."""
+    return (<Rng> rng)._row if type(rng) is Rng else 0
+
+
 def own_rng(rng):
     """The Rng that a layer keeps: a seed seeds its whole run, None gives a key of its own."""
     return Rng() if rng is None else as_rng(rng)

@@ -27,10 +27,20 @@ cdef extern from "fastdrop.h" nogil:
 
     fd_key fd_fold_in(fd_key key, uint64_t v)
 
+    int FD_MAX_DIMS
+
+    ctypedef struct fd_rates:
+        pass
+
+    fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step)
+
+    size_t fd_rates_copy(const double *p, size_t n, double *copy)
+
     ctypedef struct fd_draw:
         pass
 
     fd_draw fd_draw_init(fd_key key, uint64_t stream, double p)
+    fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates)
 
     ctypedef enum fd_dtype:
         FD_F16
@@ -41,18 +51,34 @@ cdef extern from "fastdrop.h" nogil:
         FD_C128
 
     size_t fd_itemsize(fd_dtype dtype)
-    void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
-                    const void *x, void *y, uint8_t *bits)
+
+    ctypedef struct fd_values:
+        double scale
+        double shift
+        double dropped
+        const double *p
+
+    void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,
+                    const fd_values *values, const void *x, void *y, uint8_t *bits)
     void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *shape, const uint64_t *index_stride,
                  uint64_t start, uint8_t *bits)
-
-    int FD_MAX_DIMS
 
     ctypedef struct fd_axis:
         size_t extent
         ptrdiff_t bit
         ptrdiff_t x
         ptrdiff_t y
+        ptrdiff_t p
 
-    void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, double scale, const uint8_t *bits,
-                  const void *x, void *y)
+    void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values,
+                  const uint8_t *bits, const void *x, void *y)
+
+    int FD_BIAS_SLACK
+
+    void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
+                          const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits)
+    size_t fd_bias_parts(size_t n)
+    void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size_t period, double scale,
+                                   const uint8_t *bits, const void *dy, void *dx, double *sums)
+    void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
+                    const void *x, void *y)

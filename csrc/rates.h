@@ -1,0 +1,47 @@
+/* Walking the values of an array p in C order. */
+#ifndef FD_RATES_H
+#define FD_RATES_H
+
+#include "backend.h"
+
+typedef struct {
+    const fd_rates *rates;
+    const uint8_t *at;
+    size_t i[FD_MAX_DIMS];
+} fd_walk;
+
+FD_INLINE void walk_to(fd_walk *walk, const fd_rates *rates, size_t element) {
+    walk->rates = rates;
+    walk->at = (const uint8_t *)rates->p;
+    for (int d = rates->ndim - 1; d >= 0; d--) {
+        walk->i[d] = element % rates->shape[d];
+        element /= rates->shape[d];
+        walk->at += (ptrdiff_t)walk->i[d] * rates->step[d];
+    }
+}
+
+/* The next n values, in `to` or where they are. */
+FD_INLINE const double *walk_on(fd_walk *walk, size_t n, double *to) {
+    const fd_rates *rates = walk->rates;
+    const int inner = rates->ndim - 1;
+    const ptrdiff_t step = rates->step[inner];
+    const uint8_t *begin = walk->at;
+    const int in_place = inner == 0 && step == sizeof *to;
+    for (size_t done = 0, count; done < n; done += count) {
+        const size_t room = rates->shape[inner] - walk->i[inner];
+        count = room < n - done ? room : n - done;
+        if (!in_place)
+            for (size_t j = 0; j < count; j++)
+                memcpy(to + done + j, walk->at + (ptrdiff_t)j * step, sizeof *to);
+        walk->at += (ptrdiff_t)count * step;
+        walk->i[inner] += count;
+        for (int d = inner; d > 0 && walk->i[d] == rates->shape[d]; d--) {
+            walk->at += rates->step[d - 1] - (ptrdiff_t)rates->shape[d] * rates->step[d];
+            walk->i[d] = 0;
+            walk->i[d - 1]++;
+        }
+    }
+    return in_place ? (const double *)(const void *)begin : to;
+}
+
+#endif

@@ -1,0 +1,325 @@
+"""What saves whole passes over memory: alpha dropout, bias + dropout + residual, many Monte Carlo samples at once."""
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.math cimport sqrt
+from libc.stdint cimport uint8_t
+
+from ._checks cimport apart, floating, keeps_bits, new_like, output, probability
+from ._engine cimport bias_residual, bias_residual_backward, draw_samples, make_draw
+from ._mask cimport Mask
+from ._rng cimport Rng, as_rng, row_of
+from .c_fastdrop cimport FD_BIAS_SLACK, FD_C64, fd_draw, fd_dtype, fd_key, fd_values
+
+from ._checks import natural
+from ._geometry import resolve
+from ._rng import own_rng
+
+cnp.import_array()
+
+
+# SELU's limit for large negative inputs, -scale * alpha: Klambauer et al. 2017, with PyTorch's digits.
+cdef double ALPHA = -1.7580993408473766
+
+
+cdef fd_values alpha_values(double p) noexcept:
+    """What alpha dropout makes of an element: a * x + b where kept, a * ALPHA + b where dropped."""
+    cdef double a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+    return fd_values(a, -a * ALPHA * p, a * ALPHA * (1 - p), NULL)
+
+
+def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits"):
+    """Drop elements to SELU's negative limit, and restore mean and variance by an affine map.
+
+    Parameters
+    ----------
+    x : array_like
+        Of dtype float16, bfloat16, float32 or float64; any shape and layout.
+    p : float
+        The probability of dropping, 0 <= p <= 1.
+    rng, out, noise_shape, offset, window, store
+        As in `dropout`.
+
+    Returns
+    -------
+    y : ndarray
+        ``a * x + b`` where kept, ``a * alpha' + b`` where dropped, with ``alpha' = -1.7580993408473766``,
+        ``a = 1 / sqrt((alpha'**2 * p + 1) * (1 - p))`` and ``b = -a * alpha' * p``; +0.0 everywhere at p = 1.
+    mask : Mask
+        For `dropout_backward`: its `scale` is a.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written or drawn.
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> x = np.random.default_rng(0).standard_normal(100_000)
+    >>> y, mask = fd.alpha_dropout(x, 0.2, rng=0)
+    >>> bool(abs(y.mean()) < 0.02), bool(abs(y.std() - 1) < 0.02)
+    (True, True)
+    """
+    cdef fd_dtype dtype
+    cdef bint direct
+    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
+    cdef Mask mask = Mask.__new__(Mask)
+    cdef bint stored = keeps_bits(store)
+    if dtype >= FD_C64:
+        raise TypeError(f"x must have a real dtype, got {source.dtype}: alpha dropout has no complex form")
+    mask.shape, mask.drawn, mask.rate = (<object> source).shape, True, probability(p)
+    mask.factor = alpha_values(mask.rate).scale
+    mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
+    y = new_like(source, direct) if out is None else output(out, source, "x")
+    if stored:
+        mask.make_store()
+    as_rng(rng).take(&mask.key, &mask.stream)
+    if not direct:
+        cnp.PyArray_CopyInto(y, source)
+        source = y
+    mask.run(dtype, source, y, True, alpha_values(mask.rate))
+    return y, mask
+
+
+cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
+    """An operand of x's dtype and of that shape, C-contiguous and native."""
+    if operand is None:
+        return None
+    cdef fd_dtype dtype
+    cdef bint direct
+    cdef cnp.ndarray array = floating(operand, name, &dtype, &direct)
+    if (<object> array).shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {(<object> array).shape}")
+    if array.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
+        raise ValueError(
+            f"{name} must have dtype {x.dtype.newbyteorder('=')}, got {array.dtype.newbyteorder('=')}")
+    return contiguous(array)
+
+
+cdef cnp.ndarray contiguous(cnp.ndarray x):
+    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
+
+
+cdef bint same_memory(cnp.ndarray a, object b) noexcept:
+    return b is not None and cnp.PyArray_DATA(a) == cnp.PyArray_DATA(<cnp.ndarray> b)
+
+
+cdef int check_apart(object operand, str name, object out, bint may_be_out) except -1:
+    """An operand beside x that out overlaps, but for being the same elements where that is allowed."""
+    if isinstance(operand, np.ndarray) and not apart(operand, out):
+        same = same_memory(out, operand) and operand.strides == out.strides and operand.dtype.isnative
+        if not (may_be_out and same):
+            raise ValueError(f"out must be apart from {name}, got an overlap")
+    return 0
+
+
+def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store="bits"):
+    """Compute ``dropout(x + bias) + residual`` in one pass over memory.
+
+    The result is that of the separate steps bit for bit, each rounded to x's dtype.
+
+    Parameters
+    ----------
+    x : array_like
+        As in `dropout`.
+    bias : array_like, shape (x.shape[-1],), or None
+        Added to each row, of x's dtype.
+    residual : array_like or None
+        Added to what dropout makes, of x's shape and dtype.
+    p : float
+        The probability of dropping, 0 <= p <= 1.
+    rng, store
+        As in `dropout`.
+    out : ndarray, optional
+        As in `dropout`; may be `x` or `residual`.
+
+    Returns
+    -------
+    y : ndarray
+        `out`, or a new array of x's shape and dtype.
+    mask : Mask
+        For `bias_dropout_residual_backward`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written or drawn.
+
+    Notes
+    -----
+    What follows the linear maps of a transformer's block. An x, residual or out that is not C-contiguous is copied.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> x, bias, residual = np.ones((2, 3)), np.array([1.0, 2.0, 3.0]), np.full((2, 3), 0.5)
+    >>> fd.bias_dropout_residual(x, bias, residual, 0.5, rng=0)[0]
+    array([[4.5, 0.5, 0.5],
+           [4.5, 6.5, 8.5]])
+    """
+    cdef fd_dtype dtype
+    cdef bint direct
+    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y, into, tiled = None
+    cdef Mask mask = Mask.__new__(Mask)
+    cdef bint stored = keeps_bits(store)
+    cdef fd_draw draw
+    mask.shape, mask.drawn = (<object> source).shape, True
+    if bias is not None and not mask.shape:
+        raise ValueError("x must have an axis for a bias, got a 0-d array")
+    cdef cnp.ndarray added = beside(bias, "bias", mask.shape[len(mask.shape) - 1:], source)
+    cdef cnp.ndarray skipped = beside(residual, "residual", mask.shape, source)
+    mask.rate = probability(p)
+    mask.factor = 1 / (1 - mask.rate) if mask.rate < 1 else np.inf
+    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
+    mask.fused = 1 | (added is not None) << 1 | (skipped is not None) << 2
+    if out is None:
+        y = new_like(source, direct)
+    else:
+        y = output(out, source, "x")
+        check_apart(bias, "bias", y, False)
+        check_apart(residual, "residual", y, True)
+    if stored:
+        mask.make_store()
+    if added is not None and cnp.PyArray_SIZE(source) > 0:
+        tiled = np.resize(added, cnp.PyArray_SIZE(added) + FD_BIAS_SLACK)
+    source = contiguous(source)
+    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty_like(source)
+    as_rng(rng).take(&mask.key, &mask.stream)
+    draw = make_draw(mask.key, mask.stream, mask.rate)
+    bias_residual(&draw, dtype, mask.start, mask.factor, source, tiled, skipped, into,
+                  NULL if mask.stored is None else <uint8_t *> PyBytes_AS_STRING(mask.stored))
+    if into is not y:
+        cnp.PyArray_CopyInto(y, into)
+    return y, mask
+
+
+def bias_dropout_residual_backward(dy, mask, *, out=None):
+    """Compute the gradients of `bias_dropout_residual` in one pass over memory.
+
+    Parameters
+    ----------
+    dy : array_like
+        The gradient of the loss by y, of the mask's shape.
+    mask : Mask
+        What `bias_dropout_residual` returned.
+    out : ndarray, optional
+        Where dx goes, as in `dropout_backward`; may be `dy`.
+
+    Returns
+    -------
+    dx : ndarray
+        ``dy * scale`` where kept, +0.0 where dropped.
+    dbias : ndarray or None
+        The sum of dx over its rows, added in double precision, of dy's dtype; None where there was no bias.
+    dresidual : ndarray or None
+        dy itself, or a copy where `out` is dy; None where there was no residual.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> y, mask = fd.bias_dropout_residual(np.zeros((2, 3)), np.zeros(3), None, 0.5, rng=0)
+    >>> fd.bias_dropout_residual_backward(np.ones((2, 3)), mask)[1]
+    array([4., 2., 2.])
+    """
+    cdef fd_dtype dtype
+    cdef bint direct
+    if type(mask) is not Mask:
+        raise TypeError(f"mask must be a fastdrop.Mask, got {type(mask).__name__}")
+    cdef Mask kept = mask
+    if not kept.fused:
+        raise ValueError("mask must come from bias_dropout_residual, got another function's")
+    cdef cnp.ndarray source = floating(dy, "dy", &dtype, &direct), dx, into, sums
+    if (<object> source).shape != kept.shape:
+        raise ValueError(f"dy must have the mask's shape {kept.shape}, got {(<object> source).shape}")
+    dx = new_like(source, direct) if out is None else output(out, source, "dy")
+    dresidual, dbias = None, None
+    if kept.fused & 4:
+        dresidual = source.copy() if same_memory(dx, source) else source
+    if not kept.fused & 2:
+        return kept.backward(source, dx, "dy"), None, dresidual
+    if cnp.PyArray_SIZE(source) == 0:
+        return dx, np.zeros(kept.shape[len(kept.shape) - 1], source.dtype.newbyteorder("=")), dresidual
+    source = contiguous(source)
+    into = dx if cnp.PyArray_IS_C_CONTIGUOUS(dx) else np.empty_like(source)
+    bits = kept.packed()
+    sums = bias_residual_backward(dtype, kept.factor if kept.rate < 1 else 1, <uint8_t *> PyBytes_AS_STRING(bits),
+                                  source, into)
+    if into is not dx:
+        cnp.PyArray_CopyInto(dx, into)
+    if dtype >= FD_C64:
+        sums = sums.view(np.complex128)
+    return dx, sums.astype(source.dtype), dresidual
+
+
+def mc_dropout(x, p, samples, *, rng=None, out=None):
+    """Draw many samples of dropout of one array, which is read once: Monte Carlo dropout.
+
+    Parameters
+    ----------
+    x : array_like
+        As in `dropout`.
+    p : float
+        The probability of dropping, 0 <= p <= 1.
+    samples : int
+        How many, at least 1.
+    rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
+        Sample t is the first draw of ``rng.fold_in(t)``: an Rng gives its key and no stream, and the same samples at
+        every call. None: a new key at every call.
+    out : ndarray, optional
+        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, apart from x.
+
+    Returns
+    -------
+    ndarray
+        Of shape ``(samples, *x.shape)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written or drawn.
+
+    References
+    ----------
+    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> rng = fd.Rng(0)
+    >>> y = fd.mc_dropout(np.ones(4), 0.5, 3, rng=rng)
+    >>> np.array_equal(y[2], fd.dropout(np.ones(4), 0.5, rng=rng.fold_in(2))[0])
+    True
+    """
+    cdef fd_dtype dtype
+    cdef bint direct
+    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y, into
+    cdef double rate = probability(p)
+    cdef fd_key key
+    count = natural(samples, "samples", 1)
+    shape = (<object> source).shape
+    _, start, _ = resolve(shape, None, 0, None, row_of(rng))
+    template = np.broadcast_to(source, (count, *shape))
+    if out is None:
+        y = np.empty((count, *shape), source.dtype.newbyteorder("="))
+    else:
+        y = output(out, template, "x")
+        if not apart(source, y):
+            raise ValueError("out must be apart from x, got an overlap")
+    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
+    key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
+    draw_samples(key, rate, dtype, start, count, contiguous(source), into)
+    if into is not y:
+        cnp.PyArray_CopyInto(y, into)
+    return y
