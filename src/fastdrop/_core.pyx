@@ -25,11 +25,11 @@ cdef tuple drop(object x, object p, object rng, object out, object noise_shape, 
     cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
     cdef Mask mask = Mask.__new__(Mask)
     cdef bint stored = keeps_bits(store)
+    cdef object row = 0 if row_axis is None else row_of(rng)
     mask.shape = (<object> source).shape
     mask.drawn = True
-    if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or (row_axis is not None and row_of(rng)):
-        mask.noise, mask.start, mask.strides = resolve(
-            mask.shape, noise_shape, offset, window, 0 if row_axis is None else row_of(rng), row_axis or 0)
+    if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row:
+        mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row, row_axis or 0)
     mask.set_p(p, inverted, checked)
     y = new_like(source, direct) if out is None else output(out, source, "x")
     if stored:
