@@ -7,10 +7,12 @@ from ._mask import Mask
 from ._rng import Rng
 from ._version import __version__
 from .layers import Dropout
+from .monte_carlo import MonteCarlo, monte_carlo
 
 __all__ = [
     "Dropout",
     "Mask",
+    "MonteCarlo",
     "Rng",
     "__version__",
     "backend",
@@ -19,6 +21,7 @@ __all__ = [
     "dropout",
     "dropout_backward",
     "get_num_threads",
+    "monte_carlo",
     "set_num_threads",
     "show_config",
 ]
