@@ -5,6 +5,7 @@ from ._core import bernoulli, dropout, dropout_backward
 from ._engine import backend, backends, get_num_threads, set_num_threads
 from ._fused import alpha_dropout, bias_dropout_residual, bias_dropout_residual_backward, mc_dropout
 from ._mask import Mask
+from ._monte_carlo import MonteCarlo, monte_carlo
 from ._rng import Rng
 from ._version import __version__
 from .layers import Dropout
@@ -12,6 +13,7 @@ from .layers import Dropout
 __all__ = [
     "Dropout",
     "Mask",
+    "MonteCarlo",
     "Rng",
     "__version__",
     "alpha_dropout",
@@ -24,6 +26,7 @@ __all__ = [
     "dropout_backward",
     "get_num_threads",
     "mc_dropout",
+    "monte_carlo",
     "set_num_threads",
     "show_config",
 ]

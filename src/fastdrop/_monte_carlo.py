@@ -1,0 +1,247 @@
+"""Monte-Carlo dropout: many passes with dropout on, whose spread says how uncertain a network is."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._checks import natural
+from ._rng import Rng, own_rng
+from ._statistics import Statistics, entropy
+
+if TYPE_CHECKING:
+    from typing import SupportsIndex
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from ._layer import Array
+    from ._rng import AnyRng
+
+    Function = Callable[[Array, Rng], ArrayLike]
+
+
+class MonteCarlo:
+    """What `monte_carlo` found out; y stands for an output of f.
+
+    Attributes
+    ----------
+    mean : ndarray of float64 (complex128 for complex outputs), of y's shape
+        The mean of the samples: the prediction.
+    std : ndarray of float64, of y's shape
+        Their standard deviation, as `numpy.std` computes it.
+    entropy : ndarray of float64, shape ``y.shape[:-1]``
+        The predictive entropy, in nats: that of the mean, over the last axis. How uncertain the prediction is.
+    mutual_information : ndarray of float64, shape ``y.shape[:-1]``
+        `entropy` less the mean of the samples' own entropies [1]_: the part of the uncertainty in which the thinned
+        networks disagree, and which more data would take away.
+    samples : ndarray, shape ``(samples, *y.shape)``, or None
+        All outputs, in y's dtype, if they were to be kept.
+
+    Raises
+    ------
+    ValueError
+        Where `entropy` or `mutual_information` is asked of outputs that are no probabilities: real, at least 0, with
+        sum 1 over the last axis.
+
+    References
+    ----------
+    .. [1] Houlsby, Huszar, Ghahramani and Lengyel, "Bayesian active learning for classification and preference
+       learning", 2011, arXiv:1112.5745.
+
+    Examples
+    --------
+    Samples that are sure of themselves, and disagree: all of the uncertainty is mutual information.
+
+    >>> import fastdrop as fd, numpy as np
+    >>> def f(x, rng):
+    ...     return np.eye(2)[fd.bernoulli(len(x), 0.5, rng=rng).astype(int)]
+    >>> result = fd.monte_carlo(f, np.zeros(1), samples=1000, rng=0)
+    >>> result.entropy.round(2), result.mutual_information.round(2)
+    (array([0.69]), array([0.69]))
+    """
+
+    def __init__(self, statistics: Statistics, samples: Array | None) -> None:
+        self.mean, self.std, self.samples = statistics.mean, statistics.std, samples
+        self._mean_entropy, self._fault = statistics.mean_entropy, statistics.fault
+
+    @property
+    def entropy(self) -> Array:
+        """The entropy of the mean, in nats over the last axis."""
+        self._need_probabilities("entropy")
+        return entropy(self.mean)
+
+    @property
+    def mutual_information(self) -> Array:
+        """The entropy of the mean less the mean entropy; rounding does not make it negative."""
+        self._need_probabilities("mutual_information")
+        information: Array = np.maximum(entropy(self.mean) - self._mean_entropy, 0)
+        return information
+
+    def _need_probabilities(self, name: str) -> None:
+        if self._fault:
+            raise ValueError(
+                f"{name} needs outputs that are probabilities, at least 0 with sum 1 over the last axis, "
+                f"got {self._fault}"
+            )
+
+
+def monte_carlo(
+    f: Function,
+    x: ArrayLike,
+    samples: SupportsIndex = 100,
+    *,
+    rng: AnyRng = None,
+    batch_size: SupportsIndex | None = None,
+    keep: bool = False,
+    progress: bool = False,
+) -> MonteCarlo:
+    """Run `f` many times with other masks: the mean is the prediction, the spread its uncertainty [1]_.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, rng)`` returns an array, and draws its masks from the `Rng` it is handed: layers by
+        ``layer.forward(x, rng=rng)``, in training mode. Its outputs have one shape and one dtype.
+    x : array_like
+        The input, rows along axis 0, of which f gets read-only views.
+    samples : int
+        How many outputs to take, at least 1.
+    rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
+        Sample t draws from ``rng.fold_in(t)``: a key decides all masks. Called again with one `Rng` or one seed, the
+        samples are the same, and an `Rng` does not move; a NumPy generator is advanced by one key, None is a new key.
+    batch_size : int, optional
+        How many rows f gets at once, all by default. An output has then as many rows as its batch. The batch that
+        begins at row r draws from ``rng.fold_in(t).at_row(r)``, so that no mask depends on the batch size.
+    keep : bool
+        Whether to keep all outputs, as `MonteCarlo.samples`.
+    progress : bool
+        Whether to show a progress bar on stderr (needs rich).
+
+    Returns
+    -------
+    MonteCarlo
+        With `mean`, `std`, `entropy`, `mutual_information` and `samples`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On a bad argument, before anything is drawn; where f returns no array of numbers, another shape or dtype than
+        before, or other rows than it got.
+    ImportError
+        On ``progress=True`` without rich.
+
+    Warns
+    -----
+    UserWarning
+        Where two or more samples are all equal in every bit.
+
+    Notes
+    -----
+    Mean and variance are streamed in float64 [2]_, so that memory grows with `samples` only where they are kept.
+
+    References
+    ----------
+    .. [1] Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning",
+       ICML 2016.
+    .. [2] Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics 4, 1962.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> layer, w = fd.Dropout(0.5), np.random.default_rng(0).standard_normal((8, 3))
+    >>> def f(x, rng):
+    ...     y = np.exp(layer.forward(x, rng=rng) @ w)
+    ...     return y / y.sum(axis=-1, keepdims=True)
+    >>> x = np.ones((4, 8))
+    >>> result = fd.monte_carlo(f, x, samples=50, rng=fd.Rng(0))
+    >>> result.mean.shape, result.entropy.shape
+    ((4, 3), (4,))
+    >>> parts = fd.monte_carlo(f, x, samples=50, rng=fd.Rng(0), batch_size=3)
+    >>> np.allclose(parts.std, result.std)
+    True
+    """
+    if not callable(f):
+        raise TypeError(f"f must be callable, got {type(f).__name__}")
+    data = _unmasked(x, "x").view()
+    data.flags.writeable = False  # or a layer with inplace=True would change the input of the next sample
+    count = natural(samples, "samples", 1)
+    size = None if batch_size is None else natural(batch_size, "batch_size", 1)
+    if size is not None and data.ndim == 0:
+        raise ValueError("batch_size needs an x with an axis, got a 0-d array")
+    with _counted(count, progress) as steps:
+        source = own_rng(rng)
+        for t in steps:
+            y = _sample(f, data, source.fold_in(t), size)
+            if t == 0:
+                statistics, dtype = Statistics(y.shape, y.dtype), y.dtype
+                kept = np.empty((count, *y.shape), y.dtype) if keep else None
+            _check_same(y, statistics.mean.shape, dtype)
+            statistics.add(y)
+            if kept is not None:
+                kept[t] = y
+    if count > 1 and statistics.constant:
+        warnings.warn(
+            f"all {count} samples are equal in every bit, so nothing was dropped: "
+            "is a layer in eval mode, or the rng not passed on?",
+            stacklevel=2,
+        )
+    return MonteCarlo(statistics, kept)
+
+
+def _sample(f: Function, x: Array, rng: Rng, batch_size: int | None) -> Array:
+    """Return the output of one sample, put together from its batches."""
+    if batch_size is None:
+        return _output(f(x, rng))
+    rows = len(x)
+    for r in range(0, max(rows, 1), batch_size):
+        batch = x[r : r + batch_size]
+        part = _output(f(batch, rng.at_row(r)))
+        if part.shape[:1] != (len(batch),):
+            raise ValueError(f"f must return a row for each of {len(batch)} rows, got shape {part.shape}")
+        if r == 0:
+            y = np.empty((rows, *part.shape[1:]), part.dtype)
+        _check_same(part, (len(batch), *y.shape[1:]), y.dtype)
+        y[r : r + batch_size] = part  # at once: f may use one buffer for all
+    return y
+
+
+def _output(y: ArrayLike) -> Array:
+    """Return what f returned as an array of numbers that float64 or complex128 holds."""
+    if isinstance(y, tuple):  # of dropout, perhaps, whose mask NumPy would stack upon y
+        raise TypeError("f must return an array, got a tuple")
+    array = _unmasked(y, "f(x, rng)")
+    if not np.can_cast(array.dtype, np.complex128):
+        raise TypeError(f"f must return numbers of double precision or less, got {array.dtype}")
+    return array
+
+
+def _unmasked(a: ArrayLike, name: str) -> Array:
+    if isinstance(a, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
+    return np.asarray(a)
+
+
+def _check_same(y: Array, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    if y.shape != shape:
+        raise ValueError(f"f must return one shape, got {shape} and then {y.shape}")
+    if y.dtype != dtype:
+        raise TypeError(f"f must return one dtype, got {dtype} and then {y.dtype}")
+
+
+@contextmanager
+def _counted(samples: int, progress: bool) -> Iterator[Iterable[int]]:
+    """Give the numbers of the samples, with a progress bar where asked for, which ends with the block."""
+    if not progress:
+        yield range(samples)
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import Progress
+    except ImportError:
+        raise ImportError("progress=True needs rich: pip install 'numpy-fastdrop[demo]'") from None
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield bar.track(range(samples), description="samples")

@@ -1,0 +1,23 @@
+"""The examples, in short forms of them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+if not EXAMPLES.is_dir():
+    pytest.skip("no examples beside the tests", allow_module_level=True)
+
+
+def test_uncertainty(tmp_path):
+    for needed in ("matplotlib", "scipy", "sklearn"):
+        pytest.importorskip(needed)
+    picture = tmp_path / "uncertainty.png"
+    command = [sys.executable, EXAMPLES / "uncertainty.py", "--samples", "10", "--epochs", "2", "--plot", picture]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    for word in ("entropy", "mutual information", "right", "wrong", "rotation", "180"):
+        assert word in done.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
