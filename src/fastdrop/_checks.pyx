@@ -70,6 +70,13 @@ cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct):
     return array
 
 
+def check_array(x, name):
+    """x as a plain ndarray of one of the dtypes."""
+    cdef fd_dtype dtype
+    cdef bint direct
+    return floating(x, name, &dtype, &direct)
+
+
 cdef bint overlaps_itself(object out) except -1:
     """Whether two elements of out may share memory: false only if each step clears all the smaller ones."""
     reach = out.itemsize

@@ -232,6 +232,11 @@ cdef class Mask:
         return y
 
 
+def result(cnp.ndarray x, out, str name):
+    """Where the result for an array goes: out, where it is fit for that, or a new array."""
+    return new_like(x, cnp.PyArray_ISBEHAVED_RO(x)) if out is None else output(out, x, name)
+
+
 def as_shape(shape):
     """A shape from an int or a sequence of ints, none negative."""
     try:
