@@ -4,6 +4,7 @@ cimport numpy as cnp
 from .c_fastdrop cimport fd_draw, fd_dtype, fd_key
 
 cdef fd_key fold_in(fd_key key, uint64_t v) noexcept
+cdef tuple call_key(fd_key key, uint64_t stream)
 cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept
 cdef void dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index, double scale,
                              cnp.ndarray x, cnp.ndarray y, uint8_t *bits) noexcept

@@ -9,10 +9,11 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from ._checks cimport integer
-from ._engine cimport fold_in
+from ._engine cimport call_key, fold_in
 from .c_fastdrop cimport fd_key
 
 from ._checks import natural
+from ._geometry import resolve
 from ._seeds import WORD, check_state, key_from_seed
 
 cdef extern from "numpy/random/bitgen.h":
@@ -315,6 +316,15 @@ cdef Rng as_rng(object rng):
         raise TypeError(
             f"rng must be an Rng, a seed, a numpy Generator, a BitGenerator or None, got {type(rng).__name__}")
     return Rng(rng)
+
+
+def take_call(rng, shape, offset, window):
+    """A call whose noise is not the kernels': its key (c0, c1), the first index, and the index's steps as `resolve`."""
+    cdef fd_key key
+    cdef uint64_t stream
+    _, start, strides = resolve(shape, None, offset, window, (<Rng> rng)._row if type(rng) is Rng else 0)
+    as_rng(rng).take(&key, &stream)
+    return call_key(key, stream), start, strides
 
 
 def own_rng(rng):

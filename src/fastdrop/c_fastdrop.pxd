@@ -28,7 +28,8 @@ cdef extern from "fastdrop.h" nogil:
     fd_key fd_fold_in(fd_key key, uint64_t v)
 
     ctypedef struct fd_draw:
-        pass
+        uint64_t c0
+        uint64_t c1
 
     fd_draw fd_draw_init(fd_key key, uint64_t stream, double p)
 
