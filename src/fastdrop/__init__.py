@@ -6,18 +6,33 @@ from ._engine import backend, backends, get_num_threads, set_num_threads
 from ._mask import Mask
 from ._rng import Rng
 from ._version import __version__
-from .layers import Dropout
+from .dropblock import DropBlock
+from .embedding import EmbeddingDropout
+from .gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
+from .layers import Dropout, StandardDropout
+from .structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
 
 __all__ = [
+    "DropBlock",
+    "DropConnect",
+    "DropPath",
     "Dropout",
+    "EmbeddingDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "LockedDropout",
     "Mask",
     "Rng",
+    "SpatialDropout",
+    "StandardDropout",
+    "UnitDropout",
     "__version__",
     "backend",
     "backends",
     "bernoulli",
     "dropout",
     "dropout_backward",
+    "gaussian_dropout",
     "get_num_threads",
     "set_num_threads",
     "show_config",
