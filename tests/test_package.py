@@ -23,7 +23,8 @@ import fastdrop as fd
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "fastdrop"
 MODULES = ["fastdrop", *(module.name for module in pkgutil.walk_packages(fd.__path__, "fastdrop."))]
-SHIPPED = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md .clang-format csrc src tests benchmarks examples"
+SHIPPED = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md .clang-format csrc src tests"
+SHIPPED += " benchmarks examples"
 needs_sources = pytest.mark.skipif(not PACKAGE.is_dir(), reason="no sources beside the tests")
 
 

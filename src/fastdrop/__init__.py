@@ -8,13 +8,27 @@ from ._mask import Mask
 from ._monte_carlo import MonteCarlo, monte_carlo
 from ._rng import Rng
 from ._version import __version__
-from .layers import Dropout
+from .dropblock import DropBlock
+from .embedding import EmbeddingDropout
+from .gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
+from .layers import Dropout, StandardDropout
+from .structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
 
 __all__ = [
+    "DropBlock",
+    "DropConnect",
+    "DropPath",
     "Dropout",
+    "EmbeddingDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "LockedDropout",
     "Mask",
     "MonteCarlo",
     "Rng",
+    "SpatialDropout",
+    "StandardDropout",
+    "UnitDropout",
     "__version__",
     "alpha_dropout",
     "backend",
@@ -24,6 +38,7 @@ __all__ = [
     "bias_dropout_residual_backward",
     "dropout",
     "dropout_backward",
+    "gaussian_dropout",
     "get_num_threads",
     "mc_dropout",
     "monte_carlo",

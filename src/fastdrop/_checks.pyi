@@ -1,6 +1,9 @@
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from numpy.typing import ArrayLike, NDArray
 
 Store: TypeAlias = Literal["bits", "recipe"]
 
+def check_array(x: ArrayLike, name: str) -> NDArray[Any]: ...
 def check_store(store: Store) -> Store: ...
 def natural(value: object, name: str, least: int = 0) -> int: ...

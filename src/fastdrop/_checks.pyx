@@ -78,6 +78,13 @@ cdef cnp.ndarray new_like(cnp.ndarray x, bint direct):
     return np.empty_like(x.view(x.dtype.newbyteorder("=")), subok=False)
 
 
+def check_array(x, name):
+    """x as a plain ndarray of one of the dtypes."""
+    cdef fd_dtype dtype
+    cdef bint direct
+    return floating(x, name, &dtype, &direct)
+
+
 cdef bint overlaps_itself(object out) except -1:
     """Whether two elements of out may share memory: false only if each step clears all the smaller ones."""
     reach = out.itemsize

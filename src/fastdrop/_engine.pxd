@@ -4,6 +4,7 @@ cimport numpy as cnp
 from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_rates, fd_values
 
 cdef fd_key fold_in(fd_key key, uint64_t v) noexcept
+cdef tuple call_key(fd_key key, uint64_t stream)
 cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept
 cdef fd_draw make_draw_each(fd_key key, uint64_t stream, const fd_rates *rates) noexcept
 cdef object array_p(object p)

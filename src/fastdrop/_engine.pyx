@@ -38,6 +38,12 @@ cdef fd_key fold_in(fd_key key, uint64_t v) noexcept:
     return fd_fold_in(key, v)
 
 
+cdef tuple call_key(fd_key key, uint64_t stream):
+    """The key of one call, (c0, c1)."""
+    cdef fd_draw draw = fd_draw_init(key, stream, 0)
+    return draw.c0, draw.c1
+
+
 cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept:
     return fd_draw_init(key, stream, p)
 

@@ -9,10 +9,11 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from ._checks cimport integer
-from ._engine cimport fold_in
+from ._engine cimport call_key, fold_in
 from .c_fastdrop cimport fd_key
 
 from ._checks import natural
+from ._geometry import resolve
 from ._seeds import WORD, check_state, key_from_seed
 
 cdef extern from "numpy/random/bitgen.h":
@@ -320,6 +321,15 @@ cdef Rng as_rng(object rng):
 cdef object row_of(object rng):
     """The row from which on an rng takes an array."""
     return (<Rng> rng)._row if type(rng) is Rng else 0
+
+
+def take_call(rng, shape, offset, window):
+    """A call whose noise is not the kernels': its key (c0, c1), the first index, and the index's steps as `resolve`."""
+    cdef fd_key key
+    cdef uint64_t stream
+    _, start, strides = resolve(shape, None, offset, window, row_of(rng))
+    as_rng(rng).take(&key, &stream)
+    return call_key(key, stream), start, strides
 
 
 def own_rng(rng):

@@ -37,7 +37,8 @@ cdef extern from "fastdrop.h" nogil:
     size_t fd_rates_copy(const double *p, size_t n, double *copy)
 
     ctypedef struct fd_draw:
-        pass
+        uint64_t c0
+        uint64_t c1
 
     fd_draw fd_draw_init(fd_key key, uint64_t stream, double p)
     fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates)

@@ -1,12 +1,16 @@
-"""Dropout as a layer, and those of its family that only choose what is dropped together: a noise shape each."""
+"""Dropout as a layer: what its family shares, and the plain one, inverted and in the original formulation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._checks import check_store
+import numpy as np
+
+from ._checks import check_array, check_store
 from ._core import check_p, dropout_rows
 from ._layer import Layer
+from ._mask import result
+from ._reals import multiply
 
 if TYPE_CHECKING:
     from ._checks import Store
@@ -21,7 +25,15 @@ class ShapedLayer(Layer):
 
     _row_axis: int | None = 0  # the axis along which an rng's rows run, if any does
 
-    def __init__(self, p: Rate, rng: AnyRng, inplace: bool, store: Store, inverted: bool) -> None:
+    def __init__(
+        self,
+        p: Rate = 0.5,
+        *,
+        rng: AnyRng = None,
+        inplace: bool = False,
+        store: Store = "bits",
+        inverted: bool = True,
+    ) -> None:
         super().__init__(p, rng)
         self.inplace = inplace
         self.store = check_store(store)
@@ -86,13 +98,15 @@ class Dropout(ShapedLayer):
 
     Examples
     --------
+    Several layers from one seed, none drawing as another does:
+
     >>> import fastdrop as fd, numpy as np
-    >>> layer = fd.Dropout(0.5, rng=fd.Rng(0).fold_in(1))
-    >>> y = layer.forward(np.ones((2, 3), np.float32))
-    >>> dx = layer.backward(np.ones_like(y))
+    >>> first, second = (fd.Dropout(0.5, rng=rng) for rng in fd.Rng(0).spawn(2))
+    >>> y = first.forward(np.ones((2, 3), np.float32))
+    >>> dx = first.backward(np.ones_like(y))
     >>> np.array_equal(dx, y)
     True
-    >>> layer.eval()(y) is y
+    >>> first.eval()(y) is y
     True
     """
 
@@ -106,8 +120,80 @@ class Dropout(ShapedLayer):
         store: Store = "bits",
         inverted: bool = True,
     ) -> None:
-        super().__init__(p, rng, inplace, store, inverted)
+        super().__init__(p, rng=rng, inplace=inplace, store=store, inverted=inverted)
         self.noise_shape = noise_shape
 
     def _noise_shape(self, x: Array) -> NoiseShape | None:
         return self.noise_shape
+
+
+class StandardDropout(Dropout):
+    """Dropout in its original formulation: kept elements stay as they are, and eval mode scales all by ``1 - p``.
+
+    It equals inverted dropout in expectation, but for the factor ``1 - p`` throughout. Where p is 1, eval mode gives
+    +0.0, as training does.
+
+    Parameters
+    ----------
+    p, rng, noise_shape, inplace, store
+        As in `Dropout`.
+
+    References
+    ----------
+    Hinton, Srivastava, Krizhevsky, Sutskever and Salakhutdinov, "Improving neural networks by preventing
+    co-adaptation of feature detectors", arXiv:1207.0580, 2012; and Srivastava et al., JMLR 15, 2014.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> layer = fd.StandardDropout(0.25, rng=0)
+    >>> np.unique(layer.forward(np.ones(100))).tolist()
+    [0.0, 1.0]
+    >>> layer.eval().forward(np.ones(2)), layer.backward(np.ones(2))
+    (array([0.75, 0.75]), array([0.75, 0.75]))
+    """
+
+    def __init__(
+        self,
+        p: Rate = 0.5,
+        *,
+        rng: AnyRng = None,
+        noise_shape: NoiseShape | None = None,
+        inplace: bool = False,
+        store: Store = "bits",
+    ) -> None:
+        super().__init__(p, rng=rng, noise_shape=noise_shape, inplace=inplace, store=store, inverted=False)
+        self._factor: Any = None  # of the last forward in eval mode
+
+    def _evaluate(self, x: Array) -> Array:
+        factor = 1 - self._p
+        y = _scaled(x, factor, x if self.inplace else None, "x")
+        self._factor = factor
+        return y
+
+    def backward(self, dy: Array, out: Array | None = None) -> Array:
+        """Compute the gradient of the last forward: masked, or after one in eval mode scaled by ``1 - p``.
+
+        Parameters
+        ----------
+        dy, out
+            As in `Dropout.backward`.
+
+        Returns
+        -------
+        ndarray
+        """
+        if self.mask is not None or not self._ran:
+            return super().backward(dy, out)
+        return _scaled(dy, self._factor, out, "dy")
+
+
+def _scaled(x: Array, factor: Any, out: Array | None, name: str) -> Array:
+    """Return ``x * factor``, +0.0 where the factor is 0."""
+    x = check_array(x, name)
+    y = result(x, out, name)
+    multiply(x, factor, y)
+    zero = np.equal(factor, 0)
+    if zero.any():  # no NaN from an infinity, as in training
+        y[np.broadcast_to(zero, y.shape)] = 0
+    return y
