@@ -130,3 +130,15 @@ def assert_guards(*views):
         start = view.ctypes.data - raw.ctypes.data if view.size else 0
         assert (raw[:start] == GUARD).all(), "bytes before the array were written"
         assert (raw[start + view.nbytes :] == GUARD).all(), "bytes after the array were written"
+
+
+LAYOUTS = {  # the same array, laid out in another way
+    "C": lambda a: a.copy(),
+    "F": lambda a: np.array(a, order="F"),
+    "strided": lambda a: np.repeat(a[..., None], 3, -1)[..., 1],
+    "reversed": lambda a: np.flip(np.flip(a).copy())[...],
+}
+FOREIGN = {  # the same values, as input alone may have them
+    "swapped": lambda a: a.astype(a.dtype.newbyteorder()),
+    "unaligned": lambda a: np.frombuffer(b"-" + a.tobytes(), "u1")[1:].view(a.dtype).reshape(a.shape),
+}

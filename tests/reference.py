@@ -5,6 +5,7 @@ a Python int or a uint64 array with an axis, and one formula serves both: `& M64
 """
 
 from fractions import Fraction
+from math import sqrt
 
 import numpy as np
 
@@ -162,6 +163,38 @@ def window_indices(full_shape, start, shape):
     return index
 
 
+# An array p
+
+
+def kept_each(key, stream, p, indices):
+    """An array p: True where the element is kept at the p of its own, one U an element; p broadcasts to indices."""
+    indices = np.asarray(indices, np.uint64)
+    p = np.broadcast_to(np.asarray(p, np.float64), indices.shape)
+    i = indices.reshape(-1)
+    steps = i >> 3 & 511
+    lanes, which = np.unique(8 * (i >> 12) + (i & 7), return_inverse=True)  # every touched lane once
+    state = lane_states(fold_in(key, 2**64 - 2), stream, lanes >> 3, lanes & 7)
+    outputs = np.array([step(state) for _ in range(int(steps.max(initial=0)) + 1)])
+    u = outputs[steps, which].reshape(indices.shape)
+    t = np.zeros(indices.shape, np.uint64)
+    for value in np.unique(p[p < 1]).tolist():
+        t[p == value] = threshold(value)
+    return (u >= t) & (p < 1)
+
+
+# Gaussian noise
+
+
+def gaussian_z(key, stream, start, n, dtype):
+    """Gaussian noise: the deviates of the elements start .. start + n - 1; dtype is float32 or float64."""
+    philox_key = np.array(call_key(key, stream), np.uint64)
+    z = [np.zeros(0, dtype)]
+    for block in range(start // 16384, -(-(start + n) // 16384)):
+        philox = np.random.Philox(key=philox_key, counter=np.array([0, 0, block, 0], np.uint64))
+        z.append(np.random.Generator(philox).standard_normal(16384, dtype=dtype))
+    return np.concatenate(z)[start % 16384 :][:n]
+
+
 # Packed mask
 
 
@@ -174,22 +207,51 @@ def pack(kept):
 
 
 def scale(p, inverted=True):
-    """Values: the factor of the kept elements, in double; infinite, and never used, at p = 1."""
-    if not inverted:
-        return 1.0
-    return float("inf") if p == 1 else 1 / (1 - float(p))
+    """Values: the factor of the kept elements, in double; infinite, and never used, at p = 1. p may be an array."""
+    with np.errstate(divide="ignore"):
+        return 1 / (1 - np.asarray(p, np.float64)) if inverted else np.ones(np.shape(p))
+
+
+def compute_type(dtype):
+    """Values: what a real dtype is computed in."""
+    return np.float64 if dtype.itemsize == 8 else np.float32
 
 
 def apply(x, kept, scale):
-    """Values: kept elements times scale in the compute type, dropped ones +0.0 by selection; out of place."""
+    """Values: kept elements times scale in the compute type, dropped ones +0.0 by selection; out of place.
+
+    kept and scale broadcast to x's shape.
+    """
     x = np.asarray(x)
     y = np.zeros(x.shape, x.dtype.newbyteorder("="))
     if x.dtype.kind == "c":  # one bit for both parts, each multiplied as a real
         y.real, y.imag = apply(x.real, kept, scale), apply(x.imag, kept, scale)
         return y
-    compute = np.float64 if x.dtype.itemsize == 8 else np.float32
+    compute = compute_type(x.dtype)
     with np.errstate(all="ignore"):
-        # A factor of 1 leaves every bit as it is, those of a signalling NaN too.
-        product = x if scale == 1 else x.astype(compute) * compute(scale)
+        product = x.astype(compute) * np.asarray(scale).astype(compute)
         np.copyto(y, product.astype(y.dtype), where=np.broadcast_to(kept, x.shape))
+    # A factor of 1 leaves every bit as it is, those of a signalling NaN too.
+    np.copyto(y, x, where=np.broadcast_to(kept & np.equal(scale, 1), x.shape))
     return y
+
+
+def alpha_affine(p):
+    """Alpha dropout (Klambauer et al. 2017): a, b and the dropped value, in double, for 0 <= p < 1."""
+    alpha = -1.7580993408473766
+    a = 1 / sqrt((alpha * alpha * p + 1) * (1 - p))
+    return a, -a * alpha * p, a * alpha * (1 - p)
+
+
+def alpha(x, kept, p):
+    """Alpha dropout: a*x, then + b, in the compute type where kept, the dropped value elsewhere."""
+    x = np.asarray(x)
+    dtype = x.dtype.newbyteorder("=")
+    if p == 0:
+        return x.astype(dtype)
+    if p == 1:
+        return np.zeros(x.shape, dtype)
+    compute = compute_type(dtype)
+    a, b, dropped = map(compute, alpha_affine(p))
+    with np.errstate(all="ignore"):
+        return np.where(kept, x.astype(compute) * a + b, dropped).astype(dtype)

@@ -75,6 +75,29 @@ def test_window(key, stream, p, full_shape, start, shape, bits):
     assert ref.pack(kept).tobytes().hex() == bits
 
 
+@pytest.mark.parametrize(("key", "stream", "p", "start", "bits"), section("array p"))
+def test_array_p(key, stream, p, start, bits):
+    p, indices = list(map(float.fromhex, p)), [int(start) + i for i in range(len(p))]
+    kept = ref.kept_each(words(key), int(stream), p, indices)
+    assert ref.pack(kept).tobytes().hex() == bits
+
+
+@pytest.mark.parametrize(("key", "stream", "start", "values"), section("gaussian z, float64"))
+def test_gaussian_z(key, stream, start, values):
+    z = ref.gaussian_z(words(key), int(stream), int(start), len(values), np.float64)
+    assert list(map(float.hex, z.tolist())) == values
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("start", "n"), [(0, 0), (5, 0), (5, 3), (16383, 2), (100, 40000), (2**64 - 20000, 20000)])
+def test_gaussian_z_is_cut_anywhere(dtype, start, n):
+    first, last = start // 16384, (start + n) // 16384
+    whole = np.concatenate([ref.gaussian_z((1, 2), 3, 16384 * b, 16384, dtype) for b in range(first, last + 1)])
+    z = ref.gaussian_z((1, 2), 3, start, n, dtype)
+    assert (z.dtype, z.size) == (dtype, n)
+    np.testing.assert_array_equal(z, whole[start % 16384 :][:n])
+
+
 # A second version: ints only, one lane at a time, the specification's text as it stands
 
 
@@ -152,6 +175,18 @@ def test_scattered_indices():
     assert ref.kept_at((1, 2), 3, 0.3, np.array(i, np.uint64).reshape(7, 1)).shape == (7, 1)
 
 
+@pytest.mark.parametrize("offset", [0, 4090, 2**53 - 3, 2**64 - 100], ids=hex)
+def test_scalar_version_of_an_array_p_agrees(offset):
+    p = np.resize([0, 1, 0.5, 0.1, 1 - 2**-53, 2**-66, 0.9], 100)
+    key, stream, expected = (2**63 + 1, 12345), 2**40, []
+    for i, rate in enumerate(p.tolist(), offset):
+        lane = Lane(*ref.call_key(ref.fold_in(key, 2**64 - 2), stream), i // 4096, i % 8)
+        u = [lane.next() for _ in range(i % 4096 // 8 + 1)][-1]
+        expected.append(rate < 1 and u >= int(Fraction(rate) * 2**64))
+    indices = np.arange(100, dtype=np.uint64).reshape(4, 25) + np.uint64(offset)
+    assert ref.kept_each(key, stream, p.reshape(4, 25), indices).reshape(-1).tolist() == expected
+
+
 # Values
 
 KEPT = [0.0, -0.0, 1.0, -3.0, 2.0**-24, 2.0**-149, 65504.0, np.inf, -np.inf, np.nan]
@@ -205,3 +240,37 @@ def test_a_scale_of_one_leaves_every_bit():
 )
 def test_scale(p, inverted, expected):
     assert ref.scale(p, inverted) == expected
+
+
+def test_an_array_of_scales():
+    p, x = np.array([[0.0], [0.5], [1.0]]), np.array([[-0.0, 3.0]] * 3, np.float16)
+    np.testing.assert_array_equal(ref.scale(p), [[1], [2], [np.inf]])
+    np.testing.assert_array_equal(ref.scale(p, inverted=False), np.ones((3, 1)))
+    y = ref.apply(x, p < 1, ref.scale(p))
+    assert y.tobytes() == np.array([[-0.0, 3], [-0.0, 6], [0, 0]], np.float16).tobytes()
+
+
+# Alpha dropout
+
+
+@pytest.mark.parametrize("p", [2.0**-20, 0.1, 0.5, 0.9])
+def test_alpha_keeps_mean_and_variance(p):
+    """The moments of the output, from the two values that an element of mean 0 and variance 1 may take."""
+    a, b, dropped = ref.alpha_affine(p)
+    mean = (1 - p) * b + p * dropped
+    assert mean == pytest.approx(0, abs=1e-15)
+    assert (1 - p) * (a * a + b * b) + p * dropped * dropped == pytest.approx(1)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
+def test_alpha(dtype):
+    x = np.array([0, -0.0, 1, -3, np.inf, np.nan], dtype)
+    compute = np.dtype("f8" if dtype == "f8" else "f4")
+    a, b, dropped = np.array(ref.alpha_affine(0.3), compute)
+    product = x[2:].astype(compute) * a
+    want = np.array([dropped, dropped, *(product + b)], compute).astype(dtype)
+    y = ref.alpha(x, np.arange(6) > 1, 0.3)
+    assert y.dtype.isnative
+    np.testing.assert_array_equal(y, want)
+    for p, expected in [(0, x), (1, np.zeros(6))]:
+        np.testing.assert_array_equal(ref.alpha(x, np.arange(6) > 1, p), expected)
