@@ -1,9 +1,13 @@
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_D = TypeVar("_D", bound=np.inexact[Any])
 
 Store: TypeAlias = Literal["bits", "recipe"]
 
 def check_array(x: ArrayLike, name: str) -> NDArray[Any]: ...
 def check_store(store: Store) -> Store: ...
 def natural(value: object, name: str, least: int = 0) -> int: ...
+def result(x: NDArray[_D], out: NDArray[_D] | None, name: str) -> NDArray[_D]: ...

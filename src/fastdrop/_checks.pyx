@@ -129,6 +129,11 @@ cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
     return out
 
 
+def result(cnp.ndarray x, out, str name):
+    """Where the result for an array goes: out, where it is fit for that, or a new array."""
+    return new_like(x, cnp.PyArray_ISBEHAVED_RO(x)) if out is None else output(out, x, name)
+
+
 cdef bint keeps_bits(object store) except -1:
     if store == "bits":
         return True

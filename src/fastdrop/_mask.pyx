@@ -294,11 +294,6 @@ cdef class Mask:
         return y
 
 
-def result(cnp.ndarray x, out, str name):
-    """Where the result for an array goes: out, where it is fit for that, or a new array."""
-    return new_like(x, cnp.PyArray_ISBEHAVED_RO(x)) if out is None else output(out, x, name)
-
-
 def check_bits(bits, shape):
     """Whether bits are those of a mask of that shape: as many, and none past the end."""
     n = math.prod(shape)

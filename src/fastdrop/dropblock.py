@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from ._checks import check_array, natural
+from ._checks import check_array, natural, result
 from ._core import bernoulli
 from ._layer import Layer
-from ._mask import Mask, result
+from ._mask import Mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from ._checks import check_array
+from ._checks import check_array, result
 from ._core import check_p
 from ._layer import Layer
-from ._mask import result
 from ._normal import fill_normal
 from ._reals import multiply, on_reals
 from ._rng import take_call

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_array, check_store
+from ._checks import check_array, check_store, result
 from ._core import check_p, dropout_rows
 from ._layer import Layer
-from ._mask import result
 from ._reals import multiply
 
 if TYPE_CHECKING:
