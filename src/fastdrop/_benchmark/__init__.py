@@ -16,6 +16,8 @@ def bench(quick: bool, only: list[str] | None, json_path: str | None, plot_path:
     if unknown := set(only or ()) - {q.name for q in asked}:
         raise SystemExit(f"the questions are {', '.join(q.name for q in asked)}; got {', '.join(unknown)}")
     chosen = [q for q in asked if not only or q.name in only]
+    if plot_path and not any(q.name == "forward" for q in chosen):
+        raise SystemExit("the plot is of the question 'forward', which --only leaves out")
     console, machine = Console(highlight=False), report.environment()
     console.print(f"{machine['processor']}, {machine['threads']} threads, {machine['compiler']}, {machine['date']}")
     columns = (
@@ -41,6 +43,6 @@ def bench(quick: bool, only: list[str] | None, json_path: str | None, plot_path:
         fd._engine.set_backend(backend)
         fd.set_num_threads(threads)
     if json_path:
-        report.save_json(json_path, groups)
+        report.save_json(json_path, machine, groups)
     if plot_path:
-        report.plot(plot_path, groups)
+        report.plot(plot_path, machine, groups)

@@ -9,6 +9,9 @@ import numpy as np
 # Elements that the small calls of one repetition share, each its own array: enough for the clock, few for the cache.
 BATCH = 1 << 12
 
+# Elements of the contents, which repeat: of every size asked for it is a divisor, or as large.
+TILE = 1 << 10
+
 
 class Missing(Exception):
     """A contender that this machine cannot show, and why."""
@@ -88,14 +91,14 @@ class Data:
         self.count = max(1, min(64, BATCH // max(case.n, 1)))
         spread = 2 if case.layout == "x[:, ::2]" else 1
         dtype = numpy_dtype(case.dtype)
-        rng = np.random.default_rng(0)
-        tile = (rng.random(min(case.n * spread, 1 << 16), dtype=np.float32) + 0.5).astype(dtype)
-        self.source = np.resize(tile, case.n * spread)
-        self.flat = [self.source.copy() for _ in range(self.count)]
+        n = case.n * spread
+        # What is copied from is small, or it would push the arrays out of the cache.
+        self.tile = (np.random.default_rng(0).random(min(n, TILE), dtype=np.float32) + 0.5).astype(dtype)
+        self.flat = [np.resize(self.tile, n) for _ in range(self.count)]
         self.arrays = [arrange(flat, case.layout) for flat in self.flat]
-        self.base = arrange(self.source, case.layout)
+        self.base = arrange(np.resize(self.tile, n), case.layout)
 
     def refill(self) -> None:
         """Undo what the last repetition did to the arrays: they never drift to 0, Inf or denormals."""
         for flat in self.flat:
-            np.copyto(flat, self.source)
+            np.copyto(flat.reshape(-1, self.tile.size), self.tile)

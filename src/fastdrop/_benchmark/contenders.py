@@ -38,7 +38,7 @@ def copy(case: Case) -> Run:
     return Run(call)
 
 
-def _with(backend: str, case: Case, call: Callable[[np.ndarray], object]) -> Run:
+def on_backend(backend: str, case: Case, call: Callable[[np.ndarray], object]) -> Run:
     """A run of fastdrop on a backend, the best one by default."""
     name = backend or fd.backends()[0]
 
@@ -54,7 +54,7 @@ def forward(backend: str = "", store: str = "bits") -> Make:
 
     def make(case: Case) -> Run:
         rng, noise_shape = fd.Rng(0), NOISE_SHAPES.get(case.layout)
-        return _with(
+        return on_backend(
             backend,
             case,
             lambda x: fd.dropout(x, case.p, rng=rng, out=x, noise_shape=noise_shape, store=store)[0],
@@ -66,7 +66,7 @@ def forward(backend: str = "", store: str = "bits") -> Make:
 def forward_out(case: Case) -> Run:
     """Forward out of place, into an array that is there."""
     rng, out = fd.Rng(0), np.empty(case.n, numpy_dtype(case.dtype))
-    return _with("", case, lambda x: fd.dropout(x, case.p, rng=rng, out=out)[0])
+    return on_backend("", case, lambda x: fd.dropout(x, case.p, rng=rng, out=out)[0])
 
 
 def window(case: Case) -> Run:
@@ -78,7 +78,7 @@ def window(case: Case) -> Run:
         tile = x.reshape(-1, 64)
         return fd.dropout(tile, case.p, rng=rng, out=tile, window=where)[0]
 
-    return _with("", case, call)
+    return on_backend("", case, call)
 
 
 def backward(backend: str = "", store: str = "bits") -> Make:
@@ -95,7 +95,7 @@ def backward(backend: str = "", store: str = "bits") -> Make:
             turn = (turn + 1) % len(masks)
             return fd.dropout_backward(dy, masks[turn], out=dy)
 
-        return _with(backend, case, call)
+        return on_backend(backend, case, call)
 
     return make
 
@@ -115,7 +115,7 @@ def layer(case: Case) -> Run:
         dropout.forward(x)
         return dropout.backward(x)
 
-    return _with("", case, call)
+    return on_backend("", case, call)
 
 
 def multiply_twice(case: Case) -> Run:
@@ -141,7 +141,7 @@ def mask_only(backend: str = "") -> Make:
             turn = (turn + 1) % len(masks)
             return masks[turn].bits
 
-        return _with(backend, case, call)
+        return on_backend(backend, case, call)
 
     return make
 

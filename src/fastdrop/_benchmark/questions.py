@@ -9,7 +9,7 @@ import numpy as np
 import fastdrop as fd
 
 from . import contenders as c
-from . import peers
+from . import family, peers
 from .cases import NOISE_SHAPES, Case
 
 KI, MI = 1 << 10, 1 << 20
@@ -48,6 +48,12 @@ def check_any(case: Case, base: np.ndarray, y: object) -> None:
         raise AssertionError("a wrong result")
 
 
+def check_samples(case: Case, base: np.ndarray, y: object) -> None:
+    """As many samples, none but numbers."""
+    if np.shape(y) != (family.SAMPLES, *base.shape) or not np.isfinite(np.asarray(y)).all():
+        raise AssertionError("a wrong result")
+
+
 @dataclass(frozen=True)
 class Question:
     """A group of the table."""
@@ -58,7 +64,7 @@ class Question:
     contenders: dict[str, c.Make]
     check: Callable[[Case, np.ndarray, object], None] = check_dropped
     baseline: str = "roof"  # every figure is also given as a ratio to this contender's
-    unchecked: tuple[str, ...] = ("roof", "multiply", "copyto", "multiply twice", "multiply by mask")
+    unchecked: tuple[str, ...] = ("roof", "roof, written", "multiply", "copyto", "multiply twice", "multiply by mask")
 
 
 def threads() -> tuple[int, ...]:
@@ -113,7 +119,11 @@ def questions(quick: bool) -> list[Question]:
         Question(
             "mask only",
             "the packed bits alone",
-            tuple(Case("mask only", 64 * KI if quick else 4 * MI, p) for p in (0.001, 0.1, 0.5, 0.9)),
+            tuple(
+                Case("mask only", n, p)
+                for n in ((64 * KI,) if quick else (64 * KI, 4 * MI))
+                for p in (0.001, 0.1, 0.5, 0.9)
+            ),
             {
                 **{f"fastdrop {name}": c.mask_only(name) for name in fd.backends()},
                 "NumPy, packbits": c.mask_numpy,
@@ -164,5 +174,46 @@ def questions(quick: bool) -> list[Question]:
             (Case("layer", 64), Case("layer", 64 * KI)),
             {"multiply twice": c.multiply_twice, "fastdrop": c.layer},
             baseline="multiply twice",
+        ),
+        Question(
+            "alpha",
+            "alpha dropout in place",
+            tuple(Case("alpha", large, threads=t) for t in threads()),
+            {"roof": c.roof, "fastdrop": family.alpha},
+            check=check_any,
+        ),
+        Question(
+            "fused",
+            "dropout(x + bias) + residual in place, beside two arrays read and one written",
+            tuple(Case("fused", large, threads=t) for t in threads()),
+            {
+                "roof, two arrays": family.roof_add,
+                "fastdrop": family.fused,
+                "fastdrop backward": family.fused_backward,
+                "NumPy steps": family.numpy_steps,
+            },
+            check=check_any,
+            baseline="roof, two arrays",
+        ),
+        Question(
+            "Monte Carlo",
+            f"{family.SAMPLES} samples of one array, beside writing them once; ns of one element of x",
+            tuple(Case("Monte Carlo", MI // 16 if quick else MI, threads=t) for t in threads()),
+            {"roof, written": family.roof_fill, "fastdrop": family.mc_dropout},
+            check=check_samples,
+            baseline="roof, written",
+        ),
+        Question(
+            "array p",
+            "an array p in place, and its Bernoulli variables",
+            tuple(Case("array p", 64 * KI if quick else MI, threads=t) for t in threads()),
+            {
+                "each element": family.each_element,
+                "each channel": family.each_channel,
+                "bernoulli": family.bernoulli_each,
+                "NumPy, random() < p": family.bernoulli_numpy,
+            },
+            check=check_any,
+            baseline="NumPy, random() < p",
         ),
     ]

@@ -94,13 +94,13 @@ def table(question: Question, results: list[Result]):  # type: ignore[no-untyped
     return out
 
 
-def save_json(path: str, groups: list[tuple[Question, list[Result]]]) -> None:
+def save_json(path: str, machine: dict[str, object], groups: list[tuple[Question, list[Result]]]) -> None:
     """Everything, in plain types."""
     with open(path, "w") as file:
-        json.dump({**environment(), "results": [row for q, rs in groups for row in rows(q, rs)]}, file, indent=1)
+        json.dump({**machine, "results": [row for q, rs in groups for row in rows(q, rs)]}, file, indent=1)
 
 
-def plot(path: str, groups: list[tuple[Question, list[Result]]]) -> None:
+def plot(path: str, machine: dict[str, object], groups: list[tuple[Question, list[Result]]]) -> None:
     """Time an element against size, and speed-up against threads, of the forward pass at p=0.5."""
     import matplotlib
 
@@ -110,24 +110,25 @@ def plot(path: str, groups: list[tuple[Question, list[Result]]]) -> None:
     results = [r for q, rs in groups if q.name == "forward" for r in rs if r.times and r.case.p == 0.5]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(15, 6.5), width_ratios=(3, 2))
     names = list(dict.fromkeys(r.contender for r in results))
+    colours = dict(zip([name for name in names if name != "roof"], pyplot.colormaps["tab20"].colors, strict=False))
     most = max(r.case.threads for r in results)
     for name in names:
         mine = [r for r in results if r.contender == name]
         style = (
             {"color": "black", "linestyle": "--", "linewidth": 2}
             if name == "roof"
-            else {"marker": "o", "linewidth": 2.5 if name.startswith("fastdrop") else 1.2}
+            else {"color": colours[name], "marker": "o", "linewidth": 2.5 if name.startswith("fastdrop") else 1.2}
         )
         label = "roof: the array scaled in place" if name == "roof" else name
         single = [r for r in mine if r.case.threads == 1]
-        line = left.loglog([r.case.n for r in single], [r.median for r in single], label=label, **style)[0]
+        left.loglog([r.case.n for r in single], [r.median for r in single], label=label, **style)
         large = [r for r in mine if r.case.n == max(s.case.n for s in results)]
         if len(large) > 1:
             one = next(r for r in large if r.case.threads == 1).median
             right.plot(
                 [r.case.threads for r in large],
                 [one / r.median for r in large],
-                **{**style, "color": line.get_color()},
+                **style,
             )
     sizes = sorted({r.case.n for r in results})
     left.set_xticks(sizes, [size_name(n) for n in sizes], minor=False)
@@ -139,7 +140,6 @@ def plot(path: str, groups: list[tuple[Question, list[Result]]]) -> None:
     right.set_title(f"More threads, {size_name(max(sizes))} elements")
     right.grid(alpha=0.3)
     right.legend(loc="upper left")
-    machine = environment()
     figure.suptitle(f"Forward dropout on {machine['processor']}, {machine['date']}")
     figure.legend(*left.get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
     figure.tight_layout(rect=(0, 0.13, 1, 1))

@@ -40,15 +40,42 @@ def _library() -> ctypes.CDLL:
         return ctypes.CDLL(str(library))
 
 
+def _address(x: np.ndarray, known: dict[int, int]) -> int:
+    """Return where an array begins, looked up once: ctypes takes longer than a small scale."""
+    return known.get(id(x)) or known.setdefault(id(x), x.ctypes.data)
+
+
 def scale_in_place(threads: int, scale: float) -> Callable[[np.ndarray], np.ndarray]:
     """Return a call that multiplies a contiguous array, as float32, where it stands."""
-    function = _library().fastdrop_roof
+    function, known = _library().fastdrop_roof, {}
     function.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float, ctypes.c_int)
-    addresses: dict[int, int] = {}  # looked up once an array: ctypes takes longer than a small scale
 
     def call(x: np.ndarray) -> np.ndarray:
-        address = addresses.get(id(x)) or addresses.setdefault(id(x), x.ctypes.data)
-        function(address, x.nbytes // 4, scale, threads)
+        function(_address(x, known), x.nbytes // 4, scale, threads)
         return x
+
+    return call
+
+
+def scale_and_add(threads: int, scale: float, other: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a call that multiplies a contiguous float32 array and adds another one, where it stands."""
+    function, known = _library().fastdrop_roof_add, {}
+    function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float, ctypes.c_int)
+
+    def call(x: np.ndarray) -> np.ndarray:
+        function(_address(x, known), other.ctypes.data, x.size, scale, threads)
+        return x
+
+    return call
+
+
+def fill(threads: int, y: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a call that writes a contiguous float32 array, around the cache."""
+    function = _library().fastdrop_roof_fill
+    function.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float, ctypes.c_int)
+
+    def call(x: np.ndarray) -> np.ndarray:
+        function(y.ctypes.data, y.size, 1.0, threads)
+        return y
 
     return call
