@@ -213,6 +213,16 @@ def test_a_0d_array_is_a_number_and_a_one_element_array_is_not():
     assert (mask.to_bool() != kept_by_one_p(0.5, 4099)).any()
 
 
+@pytest.mark.parametrize("which", ["p is x", "p is out", "p is x is out"])
+def test_p_may_share_memory(backend, which):
+    x, p = values(4099, np.dtype("f8")), rates((4099,)).copy()
+    x = p.copy() if "x" in which else x
+    want = reference.apply(x, kept((4099,), (4099,)), reference.scale(rates((4099,))))
+    y, mask = fd.dropout(p if "x" in which else x, p, rng=rng(), out=p if "out" in which else None)
+    assert_same(y, want)
+    assert_rates(mask, rates((4099,)))
+
+
 # Parts of a larger array
 
 

@@ -35,6 +35,7 @@ def fused_backward(rng, **kwargs):
 
 
 X = part(0, 2, 3)
+ANOTHER = "mask must come from bias_dropout_residual, got another function's"
 MASK = lambda b: fd.bias_dropout_residual(ones(2, 3), None, None, rng=1)[1]  # noqa: E731
 drop = partial(call, fd.dropout, x=X, p=0.5, out=X)
 draw = partial(call, fd.bernoulli, shape=(2, 3), p=0.5)
@@ -44,7 +45,8 @@ back = partial(call, fused_backward, dy=X, mask=MASK, out=X)
 mc = partial(call, fd.mc_dropout, x=X, p=0.5, samples=3)
 
 NUMBER, RANGE = "p must be a real number, got {}", "p must be between 0 and 1, got {}"
-MASKED = "{} must not be a masked array, whose mask would be lost: pass {0}.filled(0)"
+MASKED = "{0} must not be a masked array, whose mask would be lost: pass {0}.filled(0)"
+NO_FLOATS = "{0} must have dtype <any>, got int64: cast it first, as in {0}.astype(numpy.float32)"
 OVERLAP = "out must be {} itself or memory apart from it, got a partial overlap"
 
 
@@ -54,6 +56,10 @@ def check(error, message, call):
         call(buffer, r)
     assert (buffer == 1).all()
     assert r.counter == 5
+
+
+def name(v):
+    return getattr(v, "__name__", " ".join(str(v).split())[:50])
 
 
 def cases(rows):
@@ -71,10 +77,15 @@ def cases(rows):
             (ValueError, f"p must broadcast to the noise shape (2, 3), got {s}", np.full(s, 0.5))
             for s in ((4,), (3, 1), (1, 2, 3), (0,), (2, 0))
         ),
-        *((TypeError, "p must be <any>", np.array([1, 0, 1], t)) for t in ("?", "O", "c8", "c16", "U1", "S1", "m8[s]")),
-        *((TypeError, "p must be <any>", p) for p in ([True] * 3, [None] * 3, ["0.5"] * 3, [0.5, 1j, 0])),
+        *(
+            (TypeError, f"p must be real numbers, got {np.asarray(p).dtype}", p)
+            for p in (
+                *(np.array([1, 0, 1], t) for t in ("?", "O", "c8", "c16", "U1", "S1", "m8[s]")),
+                *([True] * 3, [None] * 3, ["0.5"] * 3, [0.5, 1j, 0]),
+            )
+        ),
     ],
-    ids=lambda v: " ".join(str(v).split())[:40],
+    ids=name,
 )
 def test_array_p(take, error, message, p):
     check(error, message, take(p=p))
@@ -91,28 +102,38 @@ def test_nothing_for_p_to_broadcast_to(error, message, call):
     check(error, message, call)
 
 
+@pytest.mark.parametrize("take", [drop, draw, alpha, fused, mc], ids=["dropout", "bernoulli", "alpha", "fused", "mc"])
+@pytest.mark.parametrize(
+    "p", [np.array(True), np.array(0.5, object), np.array("0.5"), np.array(1j), np.complex64(0.5)], ids=repr
+)
+def test_a_0d_array_is_a_number_of_its_kind(take, p):
+    check(TypeError, NUMBER.format("<any>"), take(p=p))
+
+
 NO_ARRAYS = {"alpha": alpha, "fused": fused, "mc": mc}
 
 
 @pytest.mark.parametrize("take", NO_ARRAYS)
-@cases(
+@pytest.mark.parametrize(
+    ("error", "message", "p"),
     [
         *((TypeError, NUMBER.format(type(p).__name__), p) for p in (np.full(3, 0.5), [0.5], None, "0.5", True)),
         *((ValueError, RANGE.format(p), p) for p in (1.5, -0.5, np.nan)),
-    ]
+    ],
+    ids=name,
 )
-def test_p_where_no_array_is_taken(take, error, message, call):
-    check(error, message, NO_ARRAYS[take](p=call))
+def test_p_where_no_array_is_taken(take, error, message, p):
+    check(error, message, NO_ARRAYS[take](p=p))
 
 
-FLOATS = "x must have dtype float16, bfloat16, float32 or float64, got {}<any>"
+REAL = "x must have a real dtype, got {}: alpha dropout has no complex form"
 
 
 @cases(
     [
-        (TypeError, FLOATS.format("complex64"), alpha(x=ones(2, 3, dtype="c8"), out=None)),
-        (TypeError, FLOATS.format("complex128"), alpha(x=ones(2, 3, dtype="c16"), out=None, p=0)),
-        (TypeError, FLOATS.format("int64"), alpha(x=ones(2, 3, dtype="i8"), out=None)),
+        (TypeError, REAL.format("complex64"), alpha(x=ones(2, 3, dtype="c8"), out=None)),
+        (TypeError, REAL.format("complex128"), alpha(x=ones(2, 3, dtype="c16"), out=None, p=0)),
+        (TypeError, NO_FLOATS.format("x"), alpha(x=ones(2, 3, dtype="i8"), out=None)),
         (TypeError, MASKED.format("x"), alpha(x=np.ma.array(ones(2, 3)), out=None)),
         (ValueError, "out must have shape (2, 3), got (1, 3)", alpha(out=part(0, 1, 3))),
         (ValueError, OVERLAP.format("x"), alpha(out=part(1, 2, 3))),
@@ -137,16 +158,20 @@ def test_alpha_dropout(error, message, call):
         (ValueError, "residual must have dtype float32, got float16", fused(residual=ones(2, 3, dtype="f2"))),
         (TypeError, MASKED.format("bias"), fused(bias=np.ma.array(ones(3)))),
         (TypeError, MASKED.format("residual"), fused(residual=np.ma.array(ones(2, 3)))),
-        (ValueError, "bias must have shape <any>", fused(x=ones(), bias=ones(1), residual=None, out=None)),
-        (TypeError, "x must have dtype <any>", fused(x=ones(2, 3, dtype="i8"), out=None)),
+        (
+            ValueError,
+            "x must have an axis for a bias, got a 0-d array",
+            fused(x=ones(), bias=ones(1), residual=None, out=None),
+        ),
+        (TypeError, NO_FLOATS.format("x"), fused(x=ones(2, 3, dtype="i8"), out=None)),
         (TypeError, "out must be a numpy.ndarray, got list", fused(out=[1.0])),
         (ValueError, "out must have shape (2, 3), got (1, 3)", fused(out=part(0, 1, 3))),
         (ValueError, "out must have dtype float32, got float64", fused(out=ones(2, 3, dtype="f8"))),
         (ValueError, OVERLAP.format("x"), fused(out=part(1, 2, 3))),
-        (ValueError, OVERLAP.format("residual"), fused(residual=part(20, 2, 3), out=part(21, 2, 3))),
-        (ValueError, "out must <any>", fused(residual=part(4, 2, 3))),
-        (ValueError, "out must <any>", fused(bias=part(2, 3))),
-        (ValueError, "out must <any>", fused(bias=part(20, 3), out=part(20, 2, 3))),
+        (ValueError, "out must be <any>", fused(residual=part(20, 2, 3), out=part(21, 2, 3))),
+        (ValueError, "out must be <any>", fused(residual=part(4, 2, 3))),
+        (ValueError, "out must be apart from bias, got an overlap", fused(bias=part(2, 3))),
+        (ValueError, "out must be apart from bias, got an overlap", fused(bias=part(20, 3), out=part(20, 2, 3))),
         (ValueError, "store must be 'bits' or 'recipe', got 'foo'", fused(store="foo")),
         (TypeError, "rng must be an Rng<any>", fused(rng="abc")),
     ]
@@ -157,12 +182,12 @@ def test_bias_dropout_residual(error, message, call):
 
 @cases(
     [
-        (TypeError, "mask must be a fastdrop.Mask, got ndarray<any>", back(mask=ones(2, 3) > 0)),
-        (ValueError, "mask must <any>", back(mask=lambda b: fd.dropout(ones(2, 3), rng=1)[1])),
-        (ValueError, "mask must <any>", back(mask=lambda b: fd.alpha_dropout(ones(2, 3), rng=1)[1])),
-        (ValueError, "mask must <any>", back(mask=fd.Mask.from_bool(ones(2, 3) > 0, 0.5))),
+        (TypeError, "mask must be a fastdrop.Mask, got ndarray", back(mask=ones(2, 3) > 0)),
+        (ValueError, ANOTHER, back(mask=lambda b: fd.dropout(ones(2, 3), rng=1)[1])),
+        (ValueError, ANOTHER, back(mask=lambda b: fd.alpha_dropout(ones(2, 3), rng=1)[1])),
+        (ValueError, ANOTHER, back(mask=fd.Mask.from_bool(ones(2, 3) > 0, 0.5))),
         (ValueError, "dy must have the mask's shape (2, 3), got (1, 3)", back(dy=part(0, 1, 3), out=None)),
-        (TypeError, "dy must have dtype <any>", back(dy=ones(2, 3, dtype="i8"), out=None)),
+        (TypeError, NO_FLOATS.format("dy"), back(dy=ones(2, 3, dtype="i8"), out=None)),
         (TypeError, MASKED.format("dy"), back(dy=np.ma.array(ones(2, 3)), out=None)),
         (ValueError, "out must have shape (2, 3), got (1, 3)", back(out=part(0, 1, 3))),
         (ValueError, OVERLAP.format("dy"), back(out=part(1, 2, 3))),
@@ -176,7 +201,7 @@ def test_bias_dropout_residual_backward(error, message, call):
     [
         *((TypeError, f"samples must be an int, got {type(n).__name__}", mc(samples=n)) for n in (3.0, None, "3")),
         *((ValueError, f"samples must be at least 1, got {n}", mc(samples=n)) for n in (0, -1)),
-        (TypeError, "x must have dtype <any>", mc(x=ones(2, 3, dtype="i8"))),
+        (TypeError, NO_FLOATS.format("x"), mc(x=ones(2, 3, dtype="i8"))),
         (TypeError, MASKED.format("x"), mc(x=np.ma.array(ones(2, 3)))),
         (TypeError, "out must be a numpy.ndarray, got list", mc(out=[1.0])),
         (ValueError, "out must have shape (3, 2, 3), got (2, 2, 3)", mc(out=part(6, 2, 2, 3))),
