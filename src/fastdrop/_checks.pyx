@@ -12,13 +12,24 @@ from .c_fastdrop cimport FD_BF16, FD_C64, FD_C128, FD_F16, FD_F32, FD_F64, fd_dt
 cnp.import_array()
 
 
+cdef bint is_masked(object x) except -1:
+    """Whether x is a masked array, which cannot exist before its module does."""
+    return "numpy.ma" in sys.modules and isinstance(x, sys.modules["numpy.ma"].MaskedArray)
+
+
+cdef bint is_real(object x) except -1:
+    """Whether the array x holds ints or floats."""
+    return x.dtype.kind in "iuf" or x.dtype.name == "bfloat16"
+
+
 cdef double probability(object p) except -1.0:
     """p as a double in [0, 1]."""
     cdef double value
     if type(p) is float:
         value = <double> p
     else:
-        if isinstance(p, (bool, np.bool_, str, bytes)) or (isinstance(p, np.ndarray) and p.ndim > 0):
+        if isinstance(p, (bool, np.bool_, str, bytes, complex, np.complexfloating)) or (
+                isinstance(p, np.ndarray) and (p.ndim > 0 or not is_real(p))):
             raise TypeError(f"p must be a real number, got {type(p).__name__}")
         if isinstance(p, np.ndarray):
             p = p.item()
@@ -57,8 +68,7 @@ cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct):
     """x as a plain ndarray of a known dtype; direct: it is aligned and in native byte order."""
     cdef cnp.ndarray array
     if type(x) is not cnp.ndarray:
-        # A masked array cannot exist before its module does.
-        if "numpy.ma" in sys.modules and isinstance(x, sys.modules["numpy.ma"].MaskedArray):
+        if is_masked(x):
             raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
         x = np.asarray(x)
     array = x

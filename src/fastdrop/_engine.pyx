@@ -10,6 +10,8 @@ from .c_fastdrop cimport (
     FD_BIAS_SLACK, fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bias_parts,
     fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_draw_each, fd_draw_init, fd_dropout,
     fd_fold_in, fd_has_openmp, fd_max_threads, fd_rates_copy, fd_rates_of, fd_run, fd_run_default, fd_samples)
+from ._checks cimport is_masked, is_real
+
 from ._checks import natural
 from ._threads import default_threads
 
@@ -56,8 +58,10 @@ cdef object array_p(object p):
     """p as a new read-only array of doubles in [0, 1], or None where it is a number."""
     if not isinstance(p, (np.ndarray, list, tuple)) or (isinstance(p, np.ndarray) and p.ndim == 0):
         return None
+    if is_masked(p):
+        raise TypeError("p must not be a masked array, whose mask would be lost: pass p.filled(0)")
     given = np.asarray(p)
-    if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
+    if not is_real(given):
         raise TypeError(f"p must be real numbers, got {given.dtype}")
     cdef cnp.ndarray source = np.ascontiguousarray(given, np.float64)
     cdef cnp.ndarray rates = np.empty((<object> source).shape)

@@ -116,7 +116,9 @@ cdef int check_apart(object operand, str name, object out, bint may_be_out) exce
     if isinstance(operand, np.ndarray) and not apart(operand, out):
         same = same_memory(out, operand) and operand.strides == out.strides and operand.dtype.isnative
         if not (may_be_out and same):
-            raise ValueError(f"out must be apart from {name}, got an overlap")
+            raise ValueError(
+                f"out must be {name} itself or memory apart from it, got a partial overlap" if may_be_out
+                else f"out must be apart from {name}, got an overlap")
     return 0
 
 
@@ -246,7 +248,7 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     dx = new_like(source, direct) if out is None else output(out, source, "dy")
     dresidual, dbias = None, None
     if kept.fused & 4:
-        dresidual = source.copy() if same_memory(dx, source) else source
+        dresidual = source.copy() if same_memory(dx, source) else dy if isinstance(dy, np.ndarray) else source
     if not kept.fused & 2:
         return kept.backward(source, dx, "dy"), None, dresidual
     if cnp.PyArray_SIZE(source) == 0:
@@ -310,13 +312,12 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     count = natural(samples, "samples", 1)
     shape = (<object> source).shape
     _, start, _ = resolve(shape, None, 0, None, row_of(rng))
-    template = np.broadcast_to(source, (count, *shape))
     if out is None:
         y = np.empty((count, *shape), source.dtype.newbyteorder("="))
     else:
-        y = output(out, template, "x")
-        if not apart(source, y):
+        if isinstance(out, np.ndarray) and not apart(source, out):
             raise ValueError("out must be apart from x, got an overlap")
+        y = output(out, np.broadcast_to(source, (count, *shape)), "x")
     into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
     key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
     draw_samples(key, rate, dtype, start, count, contiguous(source), into)
