@@ -140,7 +140,9 @@ def test_from_bool_and_bits_drop_by_their_bits(p):
     ):
         assert_same(mask.apply(x), np.array([-0.0, -7.5 * mask.scale, 0.0]))
         assert mask.scale == (2 if p else 1)
-    assert fd.Mask.from_bool(np.zeros(3, bool), 1).scale == float("inf")
+    mask = fd.Mask.from_bool(np.zeros(3, bool), 1)
+    assert mask.scale == float("inf")
+    assert_same(mask.apply(np.array([1, np.inf, -np.nan])), np.zeros(3))
 
 
 @pytest.mark.parametrize("shape", [(0,), (17,), (2, 9), (-8,), (-2, -4), (2**32, 2**32), (2**63, 2)], ids=str)

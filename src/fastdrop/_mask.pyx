@@ -261,7 +261,7 @@ cdef class Mask:
             if x is not y:
                 cnp.PyArray_CopyInto(y, x)
             return 0
-        if self.drawn and self.rates is None and self.rate == 1:
+        if self.rates is None and (self.factor == INFINITY or (self.drawn and self.rate == 1)):  # nothing is kept
             cnp.PyArray_FILLWBYTE(y, 0)
             return 0
         if self.stored is not None:
