@@ -20,6 +20,8 @@ LAYERS = {  # every class of the family: how it is made, and a shape it takes
     "DropPath": (fd.DropPath, (6, 5)),
     "DropConnect": (fd.DropConnect, (6, 5)),
     "StandardDropout": (fd.StandardDropout, (6, 5)),
+    "AlphaDropout": (fd.AlphaDropout, (6, 5)),
+    "FeatureAlphaDropout": (fd.FeatureAlphaDropout, (6, 3, 4, 5)),
     "DropBlock": (lambda **k: fd.DropBlock(0.4, 2, **k), (6, 3, 4, 5)),
     "GaussianDropout": (fd.GaussianDropout, (6, 5)),
     "GaussianNoise": (lambda **k: fd.GaussianNoise(0.3, **k), (6, 5)),

@@ -8,6 +8,7 @@ from ._mask import Mask
 from ._monte_carlo import MonteCarlo, monte_carlo
 from ._rng import Rng
 from ._version import __version__
+from .alpha import AlphaDropout, FeatureAlphaDropout
 from .dropblock import DropBlock
 from .embedding import EmbeddingDropout
 from .gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
@@ -15,11 +16,13 @@ from .layers import Dropout, StandardDropout
 from .structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
 
 __all__ = [
+    "AlphaDropout",
     "DropBlock",
     "DropConnect",
     "DropPath",
     "Dropout",
     "EmbeddingDropout",
+    "FeatureAlphaDropout",
     "GaussianDropout",
     "GaussianNoise",
     "LockedDropout",
