@@ -20,19 +20,11 @@ KNOWN = next(
 )
 
 
-def compute_type(dtype):
-    return np.dtype("f8" if np.dtype(dtype).name in ("float64", "complex128") else "f4")
-
-
 def z_of(indices, dtype, stream=0):
-    """z of each logical index, from the specification: whole blocks, each made anew."""
-    key = np.array(reference.call_key(KEY, stream), np.uint64)
-    z = np.empty(np.shape(indices), compute_type(dtype))
-    for at, i in np.ndenumerate(np.asarray(indices, object)):
-        counter = np.array([0, 0, i // BLOCK, 0], np.uint64)
-        generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
-        z[at] = generator.standard_normal(BLOCK, dtype=z.dtype)[i % BLOCK]
-    return z
+    """z of each logical index, in the type that dtype computes in."""
+    compute = reference.compute_type(real_dtype(np.dtype(dtype)))
+    z = [reference.gaussian_z(KEY, stream, int(i), 1, compute) for i in np.asarray(indices, object).flat]
+    return np.concatenate([np.empty(0, compute), *z]).reshape(np.shape(indices))
 
 
 def noise_of(p, z, dtype):

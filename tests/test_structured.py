@@ -1,12 +1,13 @@
 """The layers that are dropout with a noise shape, against masks made by hand; StandardDropout's eval mode."""
 
+import math
 import pickle
 import re
 
 import numpy as np
 import pytest
 import reference
-from conftest import DTYPES, assert_mask, assert_same, expected, kept, rng, specials, values
+from conftest import DTYPES, KEY, STORES, assert_mask, assert_same, expected, kept, rng, specials, values
 
 import fastdrop as fd
 
@@ -64,6 +65,20 @@ def test_options(cls, options, shape, noise):
     if cls is not fd.StandardDropout:
         layer = cls(0.3, rng=rng(), inverted=False, **options)
         assert_same(layer(array(shape)), expected(array(shape), keep, 0.3, inverted=False))
+
+
+@pytest.mark.parametrize("store", STORES)
+@cases
+def test_array_p(cls, options, shape, noise, store):
+    g = np.random.default_rng(0)
+    indices = np.arange(math.prod(noise)).reshape(noise)
+    for stream, p in enumerate([g.random(noise), g.choice([0, 0.1, 0.9, 1], noise[-1:])]):
+        layer = cls(p, rng=rng(stream), store=store, **options)
+        keep, x, dy = reference.kept_each(KEY, stream, p, indices), array(shape), array(shape, "f4", seed=1)
+        scale = reference.scale(p, cls is not fd.StandardDropout)
+        assert_same(layer(x), reference.apply(x, keep, scale))
+        layer.p = 0.5
+        assert_same(layer.backward(dy), reference.apply(dy, keep, scale))
 
 
 def test_channels_last_memory():
@@ -143,6 +158,8 @@ def test_samples_on_axis_1_in_parts():
 AXIS = "channel_axis must be an axis of x other than 0, got {}"
 REFUSED = {  # make, shape of x, message
     "spatial-2d": (fd.SpatialDropout, (2, 3), "x must have at least 3 axes, got 2"),
+    "feature-2d": (fd.FeatureAlphaDropout, (2, 3), "x must have at least 3 axes, got 2"),
+    "feature-axis": (lambda **k: fd.FeatureAlphaDropout(0.5, 3, **k), (2, 3, 4), AXIS.format("3 for 3 axes")),
     "spatial-axis": (lambda **k: fd.SpatialDropout(channel_axis=3, **k), (2, 3, 4), AXIS.format("3 for 3 axes")),
     "spatial-last": (lambda **k: fd.SpatialDropout(channel_axis=-4, **k), (2, 3, 4), AXIS.format("-4 for 3 axes")),
     "spatial-first": (lambda **k: fd.SpatialDropout(channel_axis=-3, **k), (2, 3, 4), AXIS.format("-3 for 3 axes")),
@@ -154,7 +171,7 @@ REFUSED = {  # make, shape of x, message
 
 @pytest.mark.parametrize(("make", "shape", "message"), REFUSED.values(), ids=REFUSED)
 def test_wrong_axes(make, shape, message):
-    layer = make(rng=rng(), inplace=True)
+    layer = make(rng=rng())
     x, good = np.ones(shape), np.ones((2, 3, 4, 5, 6))
     with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
         layer(x)
@@ -164,7 +181,7 @@ def test_wrong_axes(make, shape, message):
         layer.backward(good)
 
 
-@pytest.mark.parametrize("cls", [fd.SpatialDropout])
+@pytest.mark.parametrize("cls", [fd.SpatialDropout, fd.FeatureAlphaDropout])
 def test_channel_axis(cls):
     with pytest.raises(ValueError, match=rf"\A{re.escape(AXIS.format(0))}\Z"):
         cls(channel_axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
@@ -15,14 +15,11 @@ from ._reals import multiply, on_reals
 from ._rng import take_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import ArrayLike
 
+    from ._core import Window
     from ._layer import Array
     from ._rng import AnyRng
-
-    Window: TypeAlias = tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
 
 
 def gaussian_dropout(
