@@ -1,4 +1,4 @@
-/* Moving packed bits between positions that are not whole bytes. */
+/* Moving packed bits: between positions that are not whole bytes, and between rows and columns. */
 #ifndef FD_BITCOPY_H
 #define FD_BITCOPY_H
 
@@ -41,6 +41,40 @@ FD_INLINE void fill_bits(uint8_t *bits, size_t n) {
     memset(bits, 0xFF, n / 8);
     if (n % 8 > 0)
         bits[n / 8] = (uint8_t)((1u << n % 8) - 1);
+}
+
+/* Adds n <= 64 bits from bit `at` on, where there are zeros and at least nine bytes. */
+FD_INLINE void put_bits(uint8_t *bits, size_t at, uint64_t word, size_t n) {
+    uint8_t *to = bits + at / 8;
+    const unsigned shift = at % 8;
+    word &= ~UINT64_C(0) >> (64 - n);
+    store_le64(to, load_le64(to) | word << shift);
+    to[8] = (uint8_t)(word >> 1 >> (63 - shift));
+}
+
+/*
+ * Hacker's Delight, 7-3: swaps ever smaller off-diagonal squares. Bit c of word r becomes bit r of word c. Two words at
+ * a time, in the vectors that every processor has, but for the last squares.
+ */
+FD_INLINE void transpose_64(uint64_t words[64]) {
+    uint64_t mask = UINT64_C(0x00000000FFFFFFFF);
+    for (int width = 32; width > 1; width >>= 1, mask ^= mask << width)
+        for (int square = 0; square < 64; square += 2 * width)
+            for (int r = square; r < square + width; r += 2) {
+                fd_pair upper, lower;
+                memcpy(&upper, words + r, sizeof upper);
+                memcpy(&lower, words + r + width, sizeof lower);
+                const fd_pair swap = (upper >> width ^ lower) & mask;
+                upper ^= swap << width;
+                lower ^= swap;
+                memcpy(words + r, &upper, sizeof upper);
+                memcpy(words + r + width, &lower, sizeof lower);
+            }
+    for (int r = 0; r < 64; r += 2) {
+        const uint64_t swap = (words[r] >> 1 ^ words[r + 1]) & mask;
+        words[r] ^= swap << 1;
+        words[r + 1] ^= swap;
+    }
 }
 
 #endif

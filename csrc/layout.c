@@ -16,6 +16,12 @@ enum { RUN = 1 << 16, TILE_RUN = 4096, TILE = 64 };
 enum { STAGED = FD_BLOCK };
 static const uint8_t repeated[2][STAGED / 8] = {[1] = {[0 ... STAGED / 8 - 1] = 0xFF}};
 
+/*
+ * Rows of up to so many elements, whose data continue one another though their bits do not (a noise shape over a short
+ * axis), are applied many at a time: a pass over each alone costs more than bringing their bits together.
+ */
+enum { SHORT_ROW = 256 };
+
 /* Elements of a strided run that are brought together: narrow stores must have left for the cache before wide loads. */
 enum { GATHERED = 1024 };
 
@@ -28,6 +34,8 @@ typedef struct {
     uint8_t *y;
     size_t ahead;
     fd_axis run_axis, tile_axis; /* the tile's axis has extent 1 where there are no tiles */
+    fd_axis row_axis;            /* of extent 0, or the short rows of a run, whose bit is then a row's step */
+    size_t piece;                /* elements of a run that are one unit */
     int ndim;                    /* the axes around one unit; the last two count tiles, then runs */
     fd_axis axes[FD_MAX_DIMS + 2];
 } apply_job;
@@ -113,9 +121,32 @@ static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
     return bits_at(last, at % 8);
 }
 
+/* A run of short rows. */
+static void apply_rows(const apply_job *job, place at, size_t n) {
+    const size_t row = job->row_axis.extent, most = STAGED / row * row;
+    const fd_axis data = {1, 0, job->run_axis.x, job->run_axis.y, job->run_axis.p};
+    uint8_t staged[STAGED / 8 + 9];
+    for (size_t count; n > 0; n -= count, at = moved(at, &data, count)) {
+        const place from = at;
+        count = at_most(n, most);
+        memset(staged, 0, count / 8 + 9);
+        for (size_t i = 0; i < count; i += row, at.bit += (size_t)job->run_axis.bit)
+            for (size_t j = 0; j < row; j += 64) {
+                const size_t width = at_most(row - j, 64);
+                const uint64_t first = job->bits[at.bit / 8] >> at.bit % 8 & 1;
+                put_bits(staged, i + j, job->row_axis.bit ? load_bits(job, at.bit + j, width) : 0 - first, width);
+            }
+        apply_run(job, staged, from, count);
+    }
+}
+
 /* One run whose bits are anywhere: brought together first, unless they are. */
 static void apply_scattered(const apply_job *job, place at, size_t n) {
     const fd_axis *axis = &job->run_axis;
+    if (job->row_axis.extent > 0) {
+        apply_rows(job, at, n);
+        return;
+    }
     if (axis->bit == 1 && at.bit % 8 == 0) {
         apply_run(job, job->bits + at.bit / 8, at, n);
         return;
@@ -140,31 +171,6 @@ static void apply_scattered(const apply_job *job, place at, size_t n) {
                 staged[i / 8] |= (uint8_t)((job->bits[bit / 8] >> bit % 8 & 1) << i % 8);
         }
         apply_run(job, staged, at, count);
-    }
-}
-
-/*
- * Hacker's Delight, 7-3: swaps ever smaller off-diagonal squares. Bit c of word r becomes bit r of word c. Two words at
- * a time, in the vectors that every processor has, but for the last squares.
- */
-static void transpose_64(uint64_t words[64]) {
-    uint64_t mask = UINT64_C(0x00000000FFFFFFFF);
-    for (int width = 32; width > 1; width >>= 1, mask ^= mask << width)
-        for (int square = 0; square < 64; square += 2 * width)
-            for (int r = square; r < square + width; r += 2) {
-                fd_pair upper, lower;
-                memcpy(&upper, words + r, sizeof upper);
-                memcpy(&lower, words + r + width, sizeof lower);
-                const fd_pair swap = (upper >> width ^ lower) & mask;
-                upper ^= swap << width;
-                lower ^= swap;
-                memcpy(words + r, &upper, sizeof upper);
-                memcpy(words + r + width, &lower, sizeof lower);
-            }
-    for (int r = 0; r < 64; r += 2) {
-        const uint64_t swap = (words[r] >> 1 ^ words[r + 1]) & mask;
-        words[r] ^= swap << 1;
-        words[r + 1] ^= swap;
     }
 }
 
@@ -194,7 +200,7 @@ static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
 static void apply_units(const void *job_, size_t begin, size_t end) {
     const apply_job *job = job_;
     const int tiles = job->ndim - 2, runs = job->ndim - 1;
-    const size_t tile = job->tile_axis.extent > 1 ? TILE : 1, run = tile > 1 ? TILE_RUN : RUN;
+    const size_t tile = job->tile_axis.extent > 1 ? TILE : 1, run = job->piece;
     place at = {0, job->x, job->y, (const uint8_t *)job->values.p};
     size_t i[FD_MAX_DIMS + 2], rest = begin;
     for (int d = runs; d >= 0; d--) {
@@ -250,6 +256,13 @@ static fd_axis pieces(fd_axis axis, size_t piece) {
     return (fd_axis){(axis.extent - 1) / piece + 1, axis.bit * step, axis.x * step, axis.y * step, axis.p * step};
 }
 
+/* Whether an axis is short, and the data of the one around it continue. */
+static int is_short_row(const fd_axis *row, const fd_axis *outer) {
+    const ptrdiff_t extent = (ptrdiff_t)row->extent;
+    return row->extent <= SHORT_ROW && row->bit <= 1 && outer->x == extent * row->x && outer->y == extent * row->y &&
+           outer->p == extent * row->p;
+}
+
 void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y) {
     apply_job job = {.run = run, .dtype = dtype, .size = fd_itemsize(dtype), .values = *values, .bits = bits, .x = x};
@@ -267,14 +280,26 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
     const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size, 0};
     job.run_axis = ndim > 0 ? axes[--ndim] : single;
     job.tile_axis = single;
+    job.piece = RUN;
+    if (ndim > 0 && is_short_row(&job.run_axis, &axes[ndim - 1])) {
+        const fd_axis outer = axes[--ndim];
+        job.row_axis = job.run_axis;
+        job.run_axis.extent *= outer.extent;
+        job.run_axis.bit = outer.bit;
+        job.piece = RUN / job.row_axis.extent * job.row_axis.extent;
+    }
     for (int d = 0; d < ndim; d++)
-        if (job.run_axis.bit > 1 && axes[d].bit == 1)
+        if (job.row_axis.extent == 0 && job.run_axis.bit > 1 && axes[d].bit == 1)
             job.tile_axis = axes[d];
         else
             job.axes[job.ndim++] = axes[d];
     const int tiled = job.tile_axis.extent > 1;
+    if (tiled)
+        job.piece = TILE_RUN;
     job.axes[job.ndim++] = pieces(job.tile_axis, tiled ? TILE : 1);
-    job.axes[job.ndim++] = pieces(job.run_axis, tiled ? TILE_RUN : RUN);
+    job.axes[job.ndim++] = pieces(job.run_axis, job.piece);
+    if (job.row_axis.extent > 0)
+        job.axes[job.ndim - 1].bit /= (ptrdiff_t)job.row_axis.extent;
     for (int d = 0; d < job.ndim; d++)
         units *= job.axes[d].extent;
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), units, apply_units, &job);
