@@ -116,6 +116,19 @@ def test_in_place(backend, name, dtype, store):
 
 
 @every_dtype
+@pytest.mark.parametrize("p", [0, 1])
+@pytest.mark.parametrize("name", VIEWS)
+def test_all_or_nothing_in_place(backend, name, p, dtype):
+    base, x, copy = make(VIEWS[name], dtype)
+    before, want = base.copy(), copy if p == 0 else np.zeros_like(copy)
+    _, mask = fd.dropout(x, p, rng=rng(), out=x)
+    assert_only_view_written(base, VIEWS[name], before, want)
+    base[...] = before
+    fd.dropout_backward(x, mask, out=x)
+    assert_only_view_written(base, VIEWS[name], before, want)
+
+
+@every_dtype
 @pytest.mark.parametrize("out_name", OUTS)
 @pytest.mark.parametrize("name", ["C", "F-517x300", "x[:,::2]", "channels-last-large", "0-d", "0x3", "sliding", "rows"])
 def test_into_another_layout(backend, name, out_name, dtype):

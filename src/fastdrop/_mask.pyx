@@ -262,7 +262,7 @@ cdef class Mask:
                 cnp.PyArray_CopyInto(y, x)
             return 0
         if self.rates is None and (self.factor == INFINITY or (self.drawn and self.rate == 1)):  # nothing is kept
-            cnp.PyArray_FILLWBYTE(y, 0)
+            (<object> y).fill(0)
             return 0
         if self.stored is not None:
             bits = <uint8_t *> PyBytes_AS_STRING(self.stored)
