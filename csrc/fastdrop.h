@@ -148,14 +148,14 @@ typedef struct {
 void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y);
 
-/* How many elements a bias is repeated for past its period: one block. */
+/* How many elements past its period a bias is read: one block. */
 enum { FD_BIAS_SLACK = 4096 };
 
 /*
  * y = dropout(x + bias) + residual in one pass over n contiguous elements, each step rounded to dtype as if it were
- * stored; index, scale and bits as in fd_dropout, but for an array p, which draw has not. bias is NULL, or what element
- * i adds is bias[i % period], and the period goes on, over and over, in period + FD_BIAS_SLACK elements. residual is
- * NULL or n elements. y is x, residual, or apart from all.
+ * stored; index, scale and bits as in fd_dropout, but for an array p, which draw has not. bias is NULL, or element i
+ * adds bias[i % period], and all period + FD_BIAS_SLACK elements of it repeat with that period. residual is NULL or n
+ * elements. y is x, residual, or apart from all.
  */
 void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
                       const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits);
