@@ -11,7 +11,7 @@ enum { ROWS = 4, INPUTS = 8, HIDDEN = 64, OUTPUTS = 3, PASSES = 100 };
 
 static const double P = 0.2;
 
-/* The key of fastdrop.Rng(0): Python draws the same masks from fastdrop.Rng(0).fold_in(t). */
+/* The key of fastdrop.Rng(0): fastdrop.mc_dropout(hidden, P, PASSES, rng=fastdrop.Rng(0)) gives the same samples. */
 static const fd_key KEY = {0xDB2CD7E7B0F478BE, 0xABF4641A2C71BA49};
 
 /* These stand for a batch and for trained weights: small multiples of 1/16, whose products and sums are exact. */
@@ -39,20 +39,18 @@ static float output_layer(const float hidden[HIDDEN], int output) {
 
 int main(void) {
     const fd_run run = fd_run_default();
-    float hidden[ROWS][HIDDEN], thinned[ROWS][HIDDEN];
+    static float hidden[ROWS][HIDDEN], thinned[PASSES][ROWS][HIDDEN];
     double mean[ROWS][OUTPUTS] = {{0}}, squares[ROWS][OUTPUTS] = {{0}};
 
     hidden_layer(hidden);
-    for (int t = 0; t < PASSES; t++) {
-        const fd_draw draw = fd_draw_init(fd_fold_in(KEY, (uint64_t)t), 0, P);
-        fd_dropout(&run, &draw, FD_F32, 0, ROWS * HIDDEN, &(fd_values){1 / (1 - P), 0, 0, NULL}, hidden, thinned, NULL);
+    fd_samples(&run, KEY, P, FD_F32, 0, ROWS * HIDDEN, PASSES, hidden, thinned);
+    for (int t = 0; t < PASSES; t++)
         for (int row = 0; row < ROWS; row++)
             for (int k = 0; k < OUTPUTS; k++) { /* Welford's running mean and sum of squares */
-                const double y = output_layer(thinned[row], k), delta = y - mean[row][k];
+                const double y = output_layer(thinned[t][row], k), delta = y - mean[row][k];
                 mean[row][k] += delta / (t + 1);
                 squares[row][k] += delta * (y - mean[row][k]);
             }
-    }
 
     printf("backend %s, %d passes, mean and standard deviation:\n", fd_backend_name(run.backend), PASSES);
     for (int row = 0; row < ROWS; row++) {

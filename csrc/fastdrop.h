@@ -103,7 +103,8 @@ size_t fd_itemsize(fd_dtype dtype);
 /*
  * What elements become: x * scale + shift where kept, `dropped` where dropped, each rounded once to the compute type
  * (float, or double for FD_F64 and FD_C128) before it is used. Plain dropout is { 1 / (1 - p), 0, 0, NULL }; complex
- * types know no other shift and dropped than 0. A scale of 1 with a shift of 0 leaves every bit of what is kept.
+ * types know no other shift and dropped than 0. A scale of 1 leaves every bit of what is kept where shift and dropped
+ * are 0.
  */
 typedef struct {
     double scale, shift, dropped;
@@ -111,7 +112,8 @@ typedef struct {
 } fd_values;
 
 /*
- * Forward in one pass: y[i] of x[i], by whether element index + i is kept, for i < n; p = 1 is +0.0 everywhere.
+ * Forward in one pass: y[i] of x[i], by whether element index + i is kept, for i < n; p = 1 is +0.0 everywhere, and
+ * where nothing is dropped a scale of 1 with a shift of 0 leaves every bit.
  * x and y are aligned to the real type of dtype, and either the same pointer or n elements apart from one another.
  * bits, if not NULL, gets the packed mask. An array p has n values; values->p is then NULL or the draw's. index + n <=
  * 2^64.
@@ -140,7 +142,8 @@ typedef struct {
 /*
  * Backward, and forward from stored bits: y of x, kept where the bit is 1, over ndim <= FD_MAX_DIMS axes in any order
  * and of any sign; the steps of the bits are not negative. The axes are reordered in place. x and y: both aligned to
- * the real type of dtype, and either the same elements or apart; y does not overlap itself. Where a p is 1, bits are 0.
+ * the real type of dtype, and either the same elements or apart; y does not overlap itself. The scale is finite, and
+ * where a p is 1, bits are 0.
  */
 void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y);
@@ -149,10 +152,10 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
 enum { FD_BIAS_SLACK = 4096 };
 
 /*
- * y = dropout(x + bias) + residual in one pass over n contiguous elements from index 0, each step rounded to dtype as
- * if it were stored; the scale as in fd_dropout. bias is NULL, or element i adds bias[i % period] and period +
- * FD_BIAS_SLACK elements of it can be read. residual is NULL or n elements. y is x, residual, or apart from all. bits
- * gets the mask.
+ * y = dropout(x + bias) + residual in one pass over n contiguous elements, each step rounded to dtype as if it were
+ * stored; index, scale and bits as in fd_dropout, but for an array p, which draw has not. bias is NULL, or element i
+ * adds bias[i % period], and all period + FD_BIAS_SLACK elements of it repeat with that period. residual is NULL or n
+ * elements. y is x, residual, or apart from all.
  */
 void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
                       const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits);
@@ -161,7 +164,7 @@ void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, ui
 size_t fd_bias_parts(size_t n);
 
 /*
- * dx of dy as fd_apply, all contiguous, and the sums of dx, as stored, over its rows of `period` elements, real by
+ * dx of dy as by fd_apply, all contiguous, and the sums of dx, as stored, over its rows of `period` elements, real by
  * real. sums: fd_bias_parts(n) + 1 times 2 * reals doubles, zeroed; the first `reals` get the result. n is a multiple
  * of period.
  */

@@ -193,6 +193,19 @@ def test_dbias_sees_what_is_kept_alone(backend, dtype, bad):
     np.testing.assert_array_equal(np.isfinite(dbias), np.arange(7) > 0)
 
 
+@pytest.mark.parametrize("rows", [9, 200_000], ids=["one-part", "parts"])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_dbias_of_infinities_is_infinite(backend, dtype, rows):
+    """As any sum: Inf stays Inf, Inf - Inf is NaN; and so where a sum of finite numbers overflows."""
+    dy = np.zeros((rows, 4), dtype)
+    _, mask = fd.bias_dropout_residual(dy, dy[0], None, 0, rng=rng())
+    dy[2, 0], dy[2, 1], dy[2:4, 2] = np.inf, -np.inf, (np.inf, -np.inf)
+    dy[3:6, 3] = np.ldexp(1, 1023) if real_dtype(dtype).itemsize == 8 else np.inf
+    np.testing.assert_array_equal(
+        fd.bias_dropout_residual_backward(dy, mask)[1].real.astype(float), [np.inf, -np.inf, np.nan, np.inf]
+    )
+
+
 # Layouts, dtypes, masks
 
 VIEWS = LAYOUTS | FOREIGN | {"broadcast": lambda a: np.broadcast_to(a[(0,) * a.ndim], a.shape)}

@@ -47,7 +47,8 @@ def except_for(paths, *names):
 
 def test_there_is_something_to_read():
     kernels = {path.name for path in KERNELS.iterdir()}
-    assert kernels >= {"portable.c", "avx2.c", "avx512.c", "neon.c", "stream_tpl.h", "apply_tpl.h"}
+    assert kernels >= {"portable.c", "avx2.c", "avx512.c", "neon.c"}
+    assert kernels >= {"stream_tpl.h", "reals_tpl.h", "apply_tpl.h", "values_tpl.h", "backend_tpl.h"}
     assert len(UNITS) > 5
     assert CYTHON
     assert PYTHON
@@ -55,10 +56,12 @@ def test_there_is_something_to_read():
 
 # What each file knows
 
+CUT_INTO_RANGES = ("parallel.c", "fastdrop.c", "bits.c", "layout.c", "residual.c")
 OPENMP = r"\bomp_\w+|\bomp\b|_OPENMP\b|\bprange\b|cython\.parallel"
 RULES = {
     "openmp-in-parallel.c": (OPENMP, except_for(C_FILES, "parallel.c") + CYTHON),
     "fork-in-parallel.c": (r"\bv?fork\w*|\bpthread_\w+|\bgetpid\b|_Thread_local", except_for(C_FILES, "parallel.c")),
+    "ranges-where-work-is-cut": (r"\bparallel\.h|\bfd_parallel\b", except_for(C_FILES, "parallel.h", *CUT_INTO_RANGES)),
     "no-threads-in-kernels": (r"\bfd_parallel\b|parallel\.h|\bthreads?\b", sorted(KERNELS.glob("*.[ch]"))),
     "no-python-in-c": (r"Python\.h|\bPy[A-Z]\w+|numpy/", C_FILES),
     "no-allocation": (r"\b(?:m|c|re|aligned_)alloc\b|\bfree\b|\balloca\b|posix_memalign", C_FILES),

@@ -153,7 +153,8 @@ FD_INLINE void JOIN(accumulate_vector_, DTYPE)(const uint8_t *x, double *sum, do
     const V_REAL v = LOAD(x);
 #if SIZE / PARTS == 8
     const v_f64 before = load_f64((const uint8_t *)sum), y = v - load_f64((const uint8_t *)lost), total = before + y;
-    store_f64((uint8_t *)lost, (total - before) - y);
+    const v_f64 error = (total - before) - y;
+    store_f64((uint8_t *)lost, chosen_f64(error - error == 0, error, (v_f64){0})); /* nothing is lost of infinities */
     store_f64((uint8_t *)sum, total);
 #else
     v_narrow halves[2];
