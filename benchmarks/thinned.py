@@ -122,7 +122,7 @@ class ThinnedNetwork(Network):
     def __init__(self, sizes, p_input, p_hidden, seed):
         super().__init__(sizes, p_input, p_hidden, seed)
         linear, rng = [layer for layer in self.layers if isinstance(layer, Linear)], fd.Rng(seed)
-        self.input = fd.Dropout(p_input, rng=rng.fold_in(0), noise_shape=(1, None))
+        self.input = fd.UnitDropout(p_input, rng=rng.fold_in(0))
         self.linear = [fd.ThinnedLinear(a.w, a.b, p_hidden, rng=rng.fold_in(i)) for i, a in enumerate(linear, start=1)]
         self.linear[-1].p = 0
         self.relus = [ReLU() for _ in linear[1:]]

@@ -102,6 +102,10 @@ def test_the_row_of_an_rng_is_ignored():
     x, w, b, _ = arrays()
     layer = fd.ThinnedLinear(w, b, rng=rng())
     assert_same(layer(x[4:], rng=rng().at_row(4)), layer(x[4:], rng=rng()))
+    whole, parts = (
+        fd.monte_carlo(lambda x, rng: layer(x, rng=rng), x, 5, rng=1, batch_size=n, keep=True).samples for n in (N, 4)
+    )
+    assert_close(parts, whole)
 
 
 @pytest.mark.parametrize("x", [[[1.0, 2.0]], np.array([[1, 2]], ">f8"), misaligned([[1.0, 2.0]])], ids=USERS)
@@ -147,14 +151,16 @@ def test_zero_inputs_leak_no_gradient():
 def unit_masks():
     """The same inputs kept, said in each way there is."""
     keep = np.arange(INPUTS) % 3 > 0
-    layer = fd.Dropout(0.5, rng=rng(), noise_shape=(1, None))
-    layer(np.ones((N, INPUTS)))
+    units, recipe = (fd.UnitDropout(0.5, rng=rng(), store=store) for store in ("bits", "recipe"))
+    for layer in (units, recipe):
+        layer(np.ones((N, INPUTS)))
     return {
         "bool": (keep, keep),
         "strided": (np.repeat(keep, 2)[::2], keep),
         "flat-mask": (fd.Mask.from_bool(keep, 0.5), keep),
         "one-row": (fd.Mask.from_bool(keep[None], 0.5), keep),
-        "unit-mask": (layer.mask, kept(0.5, INPUTS)),
+        "units": (units.mask, kept(0.5, INPUTS)),
+        "recipe": (recipe.mask, kept(0.5, INPUTS)),
         "none": (~keep & keep, ~keep & keep),
         "all": (np.ones(INPUTS, bool), np.ones(INPUTS, bool)),
     }

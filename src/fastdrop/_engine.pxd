@@ -20,6 +20,5 @@ cdef cnp.ndarray bias_residual_backward(fd_dtype dtype, double scale, const uint
                                         cnp.ndarray dx)
 cdef void draw_samples(fd_key key, double p, fd_dtype dtype, uint64_t index, size_t samples, cnp.ndarray x,
                        cnp.ndarray y) noexcept
-cdef void gather_part(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept
-cdef void put_part(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed,
-                   cnp.ndarray whole) noexcept
+cdef void take(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept
+cdef void put(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed, cnp.ndarray whole) noexcept

@@ -310,7 +310,7 @@ def _configure():
 _configure()
 
 
-cdef void gather_part(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept:
+cdef void take(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept:
     cdef fd_run run = current()
     cdef const void *source = cnp.PyArray_DATA(whole)
     cdef void *target = cnp.PyArray_DATA(packed)
@@ -318,8 +318,7 @@ cdef void gather_part(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cn
         fd_gather(&run, dtype, part, source, target)
 
 
-cdef void put_part(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed,
-                   cnp.ndarray whole) noexcept:
+cdef void put(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed, cnp.ndarray whole) noexcept:
     """fd_descend at a rate, fd_scatter where it is NULL."""
     cdef fd_run run = current()
     cdef const void *source = cnp.PyArray_DATA(packed)

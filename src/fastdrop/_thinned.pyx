@@ -6,7 +6,7 @@ import numpy as np
 
 cimport numpy as cnp
 
-from ._engine cimport gather_part, put_part
+from ._engine cimport put, take
 from ._mask cimport Mask
 from ._rng cimport as_rng
 from .c_fastdrop cimport FD_F32, FD_F64, fd_dtype, fd_part
@@ -72,9 +72,9 @@ cdef int relate(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns, cnp.nd
     part.row, part.column = index_of(rows, whole.shape[0]), index_of(columns, whole.shape[1])
     part.row_stride, part.column_stride = whole.strides[0], whole.strides[1]
     if gathering:
-        gather_part(dtype, &part, whole, packed)
+        take(dtype, &part, whole, packed)
     else:
-        put_part(dtype, &part, rate, packed, whole)
+        put(dtype, &part, rate, packed, whole)
     return 0
 
 

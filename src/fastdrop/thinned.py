@@ -57,6 +57,10 @@ class ThinnedLinear(Layer):
     db_kept : ndarray, shape (len(columns),)
         That by the kept biases; None without `b`.
 
+    See Also
+    --------
+    UnitDropout : the same mask as a layer of its own.
+
     Notes
     -----
     `sgd_step` leaves the dropped weights as they are, bit for bit. Momentum would not: it goes on moving a weight by
