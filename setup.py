@@ -61,7 +61,7 @@ def extension(name):
 setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=cythonize(
-        [extension(name) for name in ("_checks", "_core", "_engine", "_fused", "_mask", "_rng")],
+        [extension(name) for name in ("_checks", "_core", "_engine", "_fused", "_mask", "_rng", "_thinned")],
         compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True},
         force=True,  # C made with another NumPy's declarations may lie about
     ),

@@ -178,6 +178,26 @@ void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size
 void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
                 const void *x, void *y);
 
+/*
+ * A packed matrix, in C order, that holds some rows and columns of a larger one: its element (i, j) is the element
+ * (row[i], column[j]) of the larger. No index comes twice. Steps of any sign; of the two, that of the columns is better
+ * the smaller.
+ */
+typedef struct {
+    size_t rows, columns;
+    const ptrdiff_t *row, *column;
+    ptrdiff_t row_stride, column_stride; /* of the larger one, in bytes */
+} fd_part;
+
+/* packed = the part of whole. Here and below dtype is FD_F32 or FD_F64, both are aligned to it, and apart. */
+void fd_gather(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *whole, void *packed);
+
+/* The part of whole = packed; nothing else of whole is written. */
+void fd_scatter(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *packed, void *whole);
+
+/* The part of whole -= rate * packed, with rate, product and difference each rounded to dtype; nothing else. */
+void fd_descend(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed, void *whole);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,7 @@ from .embedding import EmbeddingDropout
 from .gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
 from .layers import Dropout, StandardDropout
 from .structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
+from .thinned import ThinnedLinear
 
 __all__ = [
     "AlphaDropout",
@@ -31,6 +32,7 @@ __all__ = [
     "Rng",
     "SpatialDropout",
     "StandardDropout",
+    "ThinnedLinear",
     "UnitDropout",
     "__version__",
     "alpha_dropout",

@@ -1,7 +1,7 @@
 from libc.stdint cimport uint8_t, uint64_t
 cimport numpy as cnp
 
-from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_rates, fd_values
+from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_part, fd_rates, fd_values
 
 cdef fd_key fold_in(fd_key key, uint64_t v) noexcept
 cdef tuple call_key(fd_key key, uint64_t stream)
@@ -20,3 +20,5 @@ cdef cnp.ndarray bias_residual_backward(fd_dtype dtype, double scale, const uint
                                         cnp.ndarray dx)
 cdef void draw_samples(fd_key key, double p, fd_dtype dtype, uint64_t index, size_t samples, cnp.ndarray x,
                        cnp.ndarray y) noexcept
+cdef void take(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept
+cdef void put(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed, cnp.ndarray whole) noexcept

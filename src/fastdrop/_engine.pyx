@@ -8,8 +8,9 @@ cimport numpy as cnp
 
 from .c_fastdrop cimport (
     FD_BIAS_SLACK, fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bias_parts,
-    fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_draw_each, fd_draw_init, fd_dropout,
-    fd_fold_in, fd_has_openmp, fd_max_threads, fd_rates_copy, fd_rates_of, fd_run, fd_run_default, fd_samples)
+    fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_descend, fd_draw_each, fd_draw_init,
+    fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_max_threads, fd_part, fd_rates_copy, fd_rates_of, fd_run,
+    fd_run_default, fd_samples, fd_scatter)
 from ._checks cimport is_masked, is_real
 
 from ._checks import natural
@@ -311,3 +312,23 @@ def _configure():
 
 
 _configure()
+
+
+cdef void take(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept:
+    cdef fd_run run = current()
+    cdef const void *source = cnp.PyArray_DATA(whole)
+    cdef void *target = cnp.PyArray_DATA(packed)
+    with nogil:
+        fd_gather(&run, dtype, part, source, target)
+
+
+cdef void put(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed, cnp.ndarray whole) noexcept:
+    """fd_descend at a rate, fd_scatter where it is NULL."""
+    cdef fd_run run = current()
+    cdef const void *source = cnp.PyArray_DATA(packed)
+    cdef void *target = cnp.PyArray_DATA(whole)
+    with nogil:
+        if rate != NULL:
+            fd_descend(&run, dtype, part, rate[0], source, target)
+        else:
+            fd_scatter(&run, dtype, part, source, target)

@@ -83,3 +83,16 @@ cdef extern from "fastdrop.h" nogil:
                                    const uint8_t *bits, const void *dy, void *dx, double *sums)
     void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
                     const void *x, void *y)
+
+    ctypedef struct fd_part:
+        size_t rows
+        size_t columns
+        const ptrdiff_t *row
+        const ptrdiff_t *column
+        ptrdiff_t row_stride
+        ptrdiff_t column_stride
+
+    void fd_gather(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *whole, void *packed)
+    void fd_scatter(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *packed, void *whole)
+    void fd_descend(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed,
+                    void *whole)
