@@ -3,40 +3,23 @@
 stream-check.json was made apart from this project, vectors.json by its own reference.
 """
 
-import json
-from pathlib import Path
+import hashlib
+import math
 
 import numpy as np
 import pytest
+from conftest import THREADS
+from known_answers import ints, section, words
 
 import fastdrop as fd
 
-HERE = Path(__file__).parent
 
-
-def section(name):
-    """The cases of a section of both files, whose title may go on with the names of the columns."""
-    return [
-        pytest.param(*case, id=f"{file}-{i}")
-        for file in ("stream-check", "vectors")
-        for title, cases in json.loads((HERE / f"{file}.json").read_text()).items()
-        if title.split(":")[0] == name
-        for i, case in enumerate(cases)
-    ]
-
-
-def words(key):
-    return tuple(int(k, 16) for k in key)
-
-
-def ints(texts):
-    return tuple(map(int, texts))
-
-
-def check(key, stream, p, shape, bits, **place):
-    """The call's mask is the answer, however it is asked for."""
-    p, n, packed = float.fromhex(p), int(np.prod(shape, dtype=np.int64)), bytes.fromhex(bits)
-    kept = np.unpackbits(np.frombuffer(packed, np.uint8), count=n, bitorder="little").reshape(shape).astype(bool)
+def check(key, stream, p, shape, bits, noise=None, **place):
+    """The call's mask is the answer, however it is asked for; noise is the noise shape, where it is another."""
+    noise = shape if noise is None else noise
+    packed = bytes.fromhex(bits)
+    kept = np.unpackbits(np.frombuffer(packed, np.uint8), count=math.prod(noise), bitorder="little").astype(bool)
+    kept = np.broadcast_to(kept.reshape(noise), shape)
 
     def rng():
         return fd.Rng.from_key(*words(key), counter=int(stream))
@@ -73,12 +56,41 @@ def test_fold_in(key, values, child):
 
 @pytest.mark.parametrize(("key", "stream", "p", "start", "n", "bits"), section("mask"))
 def test_mask(backend, key, stream, p, start, n, bits):
-    check(key, stream, p, (n,), bits, offset=int(start))
+    check(key, stream, float.fromhex(p), (n,), bits, offset=int(start))
+
+
+@pytest.mark.parametrize("threads", THREADS, indirect=True)
+@pytest.mark.parametrize(("key", "stream", "p", "start", "n", "sha256"), section("long mask"))
+def test_long_mask(backend, threads, key, stream, p, start, n, sha256):
+    rng = fd.Rng.from_key(*words(key), counter=int(stream))
+    y, mask = fd.dropout(np.ones(n), float.fromhex(p), rng=rng, inverted=False, offset=int(start))
+    assert hashlib.sha256(mask.bits.tobytes()).hexdigest() == sha256
+    np.testing.assert_array_equal(y, mask.to_bool())
 
 
 @pytest.mark.parametrize(("key", "stream", "p", "full_shape", "start", "shape", "bits"), section("window"))
 def test_window(backend, key, stream, p, full_shape, start, shape, bits):
-    check(key, stream, p, tuple(shape), bits, window=(ints(full_shape), ints(start)))
+    check(key, stream, float.fromhex(p), tuple(shape), bits, window=(ints(full_shape), ints(start)))
+
+
+@pytest.mark.parametrize(
+    ("key", "stream", "p", "full_shape", "start", "shape", "noise_shape", "bits"), section("noise window")
+)
+def test_noise_window(backend, key, stream, p, full_shape, start, shape, noise_shape, bits):
+    noise = tuple(n if entry is None else entry for n, entry in zip(shape, noise_shape, strict=True))
+    window = ints(full_shape), ints(start)
+    check(key, stream, float.fromhex(p), tuple(shape), bits, noise, noise_shape=noise_shape, window=window)
+
+
+@pytest.mark.parametrize(("key", "stream", "p", "start", "bits"), section("array p"))
+def test_array_p(backend, key, stream, p, start, bits):
+    check(key, stream, list(map(float.fromhex, p)), (len(p),), bits, offset=int(start))
+
+
+@pytest.mark.parametrize(("key", "stream", "p", "full_shape", "start", "shape", "bits"), section("array p window"))
+def test_array_p_window(backend, key, stream, p, full_shape, start, shape, bits):
+    rates = np.reshape(list(map(float.fromhex, p)), shape)
+    check(key, stream, rates, tuple(shape), bits, window=(ints(full_shape), ints(start)))
 
 
 @pytest.mark.parametrize("p", [0, 0.1, 0.5, 3 / 8, 1 - 2**-53, 1])
