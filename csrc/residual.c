@@ -41,7 +41,8 @@ static void residual_blocks(const void *job_, size_t begin, size_t end) {
 void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
                       const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits) {
     const size_t ahead = fd_ahead(run, 2 * n * fd_itemsize(dtype), draw->rounds);
-    const residual_job job = {run, draw, dtype, index, n, period, draw->all ? 1 : scale, x, bias, residual, y, bits, ahead};
+    const residual_job job = {run, draw, dtype,    index, n,    period, draw->all ? 1 : scale,
+                              x,   bias, residual, y,     bits, ahead};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), (n + FD_BLOCK - 1) / FD_BLOCK, residual_blocks, &job);
 }
 
@@ -90,7 +91,8 @@ static void gradient_parts(const void *job_, size_t begin, size_t end) {
 void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size_t period, double scale,
                                const uint8_t *bits, const void *dy, void *dx, double *sums) {
     const size_t parts = fd_bias_parts(n), reals = period * (dtype == FD_C64 || dtype == FD_C128 ? 2 : 1);
-    const gradient_job job = {run, dtype, n, period, reals, scale, bits, dy, dx, sums, fd_ahead(run, n * fd_itemsize(dtype), 0)};
+    const gradient_job job = {
+        run, dtype, n, period, reals, scale, bits, dy, dx, sums, fd_ahead(run, n * fd_itemsize(dtype), 0)};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), parts, gradient_parts, &job);
     for (size_t part = 1; part <= parts; part++) /* Kahan's sums of the parts, in order */
         run->backend->accumulate[FD_F64](sums + part * 2 * reals, reals, sums, sums + reals);

@@ -179,7 +179,7 @@ def bernoulli(shape, p, *, rng=None):
 
 
 def dropout_rows(x, p, rng, out, noise_shape, store, inverted, row_axis):
-    """What a layer calls: `dropout`, of a p that was checked; an rng's rows run along `row_axis`, None: along no axis."""
+    """What a layer calls: `dropout` of a p that was checked; an rng's rows run along `row_axis`, None: no axis."""
     return drop(x, p, rng, out, noise_shape, 0, None, store, inverted, row_axis, True)
 
 

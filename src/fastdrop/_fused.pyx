@@ -246,7 +246,7 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     if (<object> source).shape != kept.shape:
         raise ValueError(f"dy must have the mask's shape {kept.shape}, got {(<object> source).shape}")
     dx = new_like(source, direct) if out is None else output(out, source, "dy")
-    dresidual, dbias = None, None
+    dresidual = None
     if kept.fused & 4:
         dresidual = source.copy() if same_memory(dx, source) else dy if isinstance(dy, np.ndarray) else source
     if not kept.fused & 2:

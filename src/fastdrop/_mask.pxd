@@ -27,4 +27,3 @@ cdef class Mask:
     cdef fd_values values(self)
     cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, bint fill, fd_values values) except -1
     cdef cnp.ndarray backward(self, object x, object out, str name)
-
