@@ -77,7 +77,8 @@ cdef extern from "fastdrop.h" nogil:
     int FD_BIAS_SLACK
 
     void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,
-                          double scale, const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits)
+                          double scale, const void *x, const void *bias, size_t period, const void *residual, void *y,
+                          uint8_t *bits)
     size_t fd_bias_parts(size_t n)
     void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size_t period, double scale,
                                    const uint8_t *bits, const void *dy, void *dx, double *sums)
