@@ -45,9 +45,8 @@ def classifier(network):
     """Return f(x, rng), which gives the classes' probabilities and hands rng to every dropout layer."""
 
     def f(x, rng):
-        for layer in network.layers:
-            x = layer.forward(x, rng=rng) if isinstance(layer, fd.Dropout) else layer.forward(x)
-        y = np.exp(x - x.max(axis=1, keepdims=True))
+        logits = network.forward(x, rng)
+        y = np.exp(logits - logits.max(axis=1, keepdims=True))
         return y / y.sum(axis=1, keepdims=True)
 
     return f

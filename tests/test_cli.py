@@ -56,10 +56,10 @@ def test_gradients_of_the_network(p):
     generator = np.random.default_rng(3)
     x, labels = generator.standard_normal((6, 5)), generator.integers(0, 3, 6)
     network = Network([5, 7, 4, 3], p_input=p / 2, p_hidden=p, seed=1, dtype=np.float64)
-    states = [layer.state_dict() for layer in network._dropouts()]
+    states = [layer.state_dict() for layer in network.dropouts()]
 
     def loss():
-        for layer, state in zip(network._dropouts(), states, strict=True):  # the same masks every time
+        for layer, state in zip(network.dropouts(), states, strict=True):  # the same masks every time
             layer.load_state_dict(state)
         return softmax_cross_entropy(network.forward(x), labels)
 

@@ -14,7 +14,7 @@ True
 """
 # mypy: no-warn-return-any
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -125,6 +125,8 @@ class Network:
         Of the weights and the masks. Each dropout layer has its own child of one `fastdrop.Rng`.
     dtype : dtype, optional
         Of the weights; give x of the same.
+    dropout : callable, optional
+        ``dropout(p, rng=...)`` makes each layer that drops: a class of the family, as `fastdrop.UnitDropout`.
 
     References
     ----------
@@ -139,33 +141,35 @@ class Network:
         p_hidden: float = 0.5,
         seed: int = 0,
         dtype: DTypeLike = np.float32,
+        dropout: Callable[..., Any] = Dropout,
     ) -> None:
         generator, rng = np.random.default_rng(seed), Rng(seed)
-        self.layers: list[Dropout | Linear | ReLU] = [Dropout(p_input, rng=rng.fold_in(0))]
+        self.layers: list[Any] = [dropout(p_input, rng=rng.fold_in(0))]
         for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
             if number > 1:
-                self.layers += [ReLU(), Dropout(p_hidden, rng=rng.fold_in(number - 1))]
+                self.layers += [ReLU(), dropout(p_hidden, rng=rng.fold_in(number - 1))]
             self.layers.append(Linear(inputs, outputs, generator, dtype))
 
     def train(self) -> "Network":
         """Turn dropout on; return the network."""
-        for layer in self._dropouts():
+        for layer in self.dropouts():
             layer.train()
         return self
 
     def eval(self) -> "Network":
         """Turn dropout off, to predict; return the network."""
-        for layer in self._dropouts():
+        for layer in self.dropouts():
             layer.eval()
         return self
 
-    def _dropouts(self) -> list[Dropout]:
-        return [layer for layer in self.layers if isinstance(layer, Dropout)]
+    def dropouts(self) -> list[Any]:
+        """Return the layers that drop: those that can be switched."""
+        return [layer for layer in self.layers if hasattr(layer, "eval")]
 
-    def forward(self, x: Array) -> Array:
-        """Return the logits, shape ``(samples, classes)``."""
+    def forward(self, x: Array, rng: Rng | None = None) -> Array:
+        """Return the logits, shape ``(samples, classes)``; an `rng` draws all masks, instead of the layers' own."""
         for layer in self.layers:
-            x = layer.forward(x)
+            x = layer.forward(x, rng=rng) if hasattr(layer, "eval") else layer.forward(x)
         return x
 
     def backward(self, dy: Array) -> Array:
