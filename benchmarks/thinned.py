@@ -11,8 +11,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import fastdrop as fd
-from fastdrop._demo import BATCH, HIDDEN, P_HIDDEN, P_INPUT, split
-from fastdrop.network import SGD, Linear, Network, ReLU, accuracy, train_epoch
+from fastdrop._demo.members import MEMBERS
+from fastdrop._demo.thinned import Descent
+from fastdrop._demo.training import BATCH, split
+from fastdrop.network import SGD, ReLU, accuracy, train_epoch
 
 SAMPLES, UNITS, P, LR, ROUNDS = 512, 1024, 0.5, 1e-4, 31
 SEEDS, EPOCHS, RATE = 5, 300, 0.1  # the demo's; its 0.01 with momentum 0.9 moves as far
@@ -104,57 +106,14 @@ def milliseconds(calls):
     return [statistics.median(times[1:]) for times in taken]
 
 
-class PlainSGD:
-    """Gradient descent without momentum."""
-
-    def __init__(self, network):
-        self.parameters = network.parameters()
-
-    def step(self):
-        for a, da in self.parameters:
-            da *= np.float32(RATE)
-            a -= da
-
-
-class ThinnedNetwork(Network):
-    """The demo's network with units dropped for the whole mini-batch, and left out of the products."""
-
-    def __init__(self, sizes, p_input, p_hidden, seed):
-        super().__init__(sizes, p_input, p_hidden, seed)
-        linear, rng = [layer for layer in self.layers if isinstance(layer, Linear)], fd.Rng(seed)
-        self.input = fd.UnitDropout(p_input, rng=rng.fold_in(0))
-        self.linear = [fd.ThinnedLinear(a.w, a.b, p_hidden, rng=rng.fold_in(i)) for i, a in enumerate(linear, start=1)]
-        self.linear[-1].p = 0
-        self.relus = [ReLU() for _ in linear[1:]]
-
-    def _dropouts(self):
-        return [self.input, *self.linear]
-
-    def forward(self, x):
-        x, x_mask = self.input.forward(x), self.input.mask
-        for linear, relu in zip(self.linear, self.relus):  # noqa: B905  the last layer has none
-            x, x_mask = relu.forward(linear.forward(x, x_mask)), linear.mask
-        return self.linear[-1].forward(x, x_mask)
-
-    def backward(self, dy):
-        dy = self.linear[-1].backward(dy)
-        for linear, relu in zip(self.linear[-2::-1], self.relus[::-1], strict=True):
-            dy = linear.backward(relu.backward(dy))
-        return self.input.backward(dy)
-
-    def step(self):
-        for linear in self.linear:
-            linear.sgd_step(RATE)
-
-
 def train(seed):
     """Train the demo's network on the digits of a seed; return seconds and test accuracy of each contender."""
-    digits, sizes, rates = split(seed), (64, *HIDDEN, 10), (P_INPUT, P_HIDDEN)
-    elementwise, plain, thinned = (kind(sizes, *rates, seed) for kind in (Network, Network, ThinnedNetwork))
+    digits = split(seed)
+    momentum, plain, thinned = (MEMBERS[name].build(seed, True) for name in ("dropout", "dropout", "thinned"))
     contenders = {
-        "full, momentum 0.9": (elementwise, SGD(elementwise, RATE / 10, 0.9)),
-        "full, plain SGD": (plain, PlainSGD(plain)),
-        "thinned, plain SGD": (thinned, thinned),
+        "full, momentum 0.9": (momentum, SGD(momentum, RATE / 10, 0.9)),
+        "full, plain SGD": (plain, Descent(plain, RATE)),
+        "thinned, plain SGD": (thinned, Descent(thinned, RATE)),
     }
     generators = [np.random.default_rng(seed) for _ in contenders]
     seconds = dict.fromkeys(contenders, 0.0)

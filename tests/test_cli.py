@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastdrop as fd
+from fastdrop._demo.members import MEMBERS
 from fastdrop.network import SGD, Network, softmax_cross_entropy, train_epoch
 
 
@@ -31,6 +32,13 @@ def test_demo(tmp_path):
     for word in ("train accuracy", "test accuracy", "gap", "without dropout", "with dropout", "NumPy idiom", "chosen"):
         assert word in done.stdout
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_unknown_layer():
+    done = run("demo", "--layer", "nonsense")
+    assert done.returncode == 2
+    assert "argument --layer: invalid choice: 'nonsense' (choose from" in done.stderr
+    assert all(name in done.stderr for name in MEMBERS)
 
 
 def test_bench(tmp_path):
@@ -75,6 +83,16 @@ def test_gradients_of_the_network(p):
             array[index] = before
             expected[index] = (sides[0] - sides[1]) / 2e-6
         np.testing.assert_allclose(gradient, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("dropout", [fd.Dropout, fd.UnitDropout, fd.GaussianNoise])
+def test_an_rng_draws_all_masks_of_the_network(dropout):
+    network, x = Network([4, 8, 3], seed=2, dropout=dropout), np.ones((5, 4), np.float32)
+    assert [type(layer) for layer in network.dropouts()] == [dropout] * 2
+    first, second = (network.forward(x, fd.Rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(network.forward(x), first)
+    assert [layer.rng.counter for layer in network.dropouts()] == [1, 1]
 
 
 def test_training_repeats():

@@ -32,12 +32,14 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from ._demo import demo
+    from ._demo.run import demo
 
-    demo(seeds=args.seeds, epochs=args.epochs, plot_path=args.plot)
+    demo(args.layer, seeds=args.seeds, epochs=args.epochs, plot_path=args.plot)
 
 
 def _parser() -> argparse.ArgumentParser:
+    from ._demo.members import MEMBERS
+
     parser = argparse.ArgumentParser(prog="python -m fastdrop", description="Dropout for NumPy at the speed of memory.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="{info,bench,demo}")
 
@@ -59,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     demo = command("demo", _demo, "Train a NumPy network on real digits with and without dropout.")
+    demo.add_argument(
+        "--layer",
+        choices=MEMBERS,
+        default="dropout",
+        metavar="NAME",
+        help=f"the member of the family to see at work: {', '.join(MEMBERS)} (default: dropout)",
+    )
     demo.add_argument("--seeds", type=_at_least_one, default=5, metavar="N", help="runs of each network (default: 5)")
     demo.add_argument("--epochs", type=_at_least_one, default=300, metavar="N", help="of each run (default: 300)")
     demo.add_argument("--plot", type=_file, metavar="FILE.png", help="draw the learning curves")

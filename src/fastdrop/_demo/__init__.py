@@ -1,0 +1,1 @@
+"""`python -m fastdrop demo`: real digits, and a network that overfits them, with and without each of the family."""
