@@ -18,6 +18,7 @@ from .thinned import Descent, thin
 PIXELS, HIDDEN, CLASSES = 64, 256, 10
 SIZES = PIXELS, HIDDEN, HIDDEN, CLASSES
 P_INPUT, P_HIDDEN = 0.2, 0.5  # the rates of Srivastava et al., 2014
+WIDE = PIXELS, 2 * HIDDEN, 2 * HIDDEN, CLASSES  # n / (1 - P_HIDDEN) units for n without dropout: ibid., appendix A.1
 MAPS, BLOCKS, FEATURES = 16, 4, 32
 
 Build: TypeAlias = Callable[[int, bool], Network]
@@ -96,8 +97,8 @@ def drop_words(seed: int, on: bool) -> Network:
 
 
 def thinned(seed: int, on: bool) -> Network:
-    """Multiply what UnitDropout keeps: dropped by it either way, thinned if `on`."""
-    network = MEMBERS["unit"].build(seed, True)
+    """Drop units for the whole mini-batch either way, and multiply only the others if `on`."""
+    network = Network(WIDE, P_INPUT, P_HIDDEN, seed, dropout=fd.UnitDropout)
     return thin(network) if on else network
 
 
@@ -114,7 +115,8 @@ MEMBERS = {
     "unit": Member("UnitDropout", PLAIN, in_place(fd.UnitDropout)),
     "thinned": Member(
         "ThinnedLinear",
-        f"UnitDropout {PLAIN};\nthe same masks, but only what is kept is multiplied and, without momentum, moved",
+        f"UnitDropout {PLAIN},\nof {WIDE[1]} units each; "
+        "the same masks, but only what is kept is multiplied and, without momentum, moved",
         thinned,
         Descent,
         rival="UnitDropout",
