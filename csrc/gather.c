@@ -2,8 +2,11 @@
 #include "common.h"
 #include "parallel.h"
 
-/* A thread must have this many elements, or waking it costs more than it gives. */
-enum { ELEMENTS_PER_THREAD = 1 << 16 };
+/*
+ * A thread must have this many elements. It is more than elsewhere: these passes come between products, whose BLAS
+ * keeps its own threads awake on the same processors.
+ */
+enum { ELEMENTS_PER_THREAD = 1 << 20 };
 
 typedef struct {
     fd_part part;

@@ -55,7 +55,7 @@ def assert_dropped(a, kept):
 @every_layout
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
 @pytest.mark.parametrize("p", [0, 0.1, 0.5, 1])
-def test_the_full_product_under_the_same_mask(p, bias, layout, dtype, threads):
+def test_the_full_product_under_the_same_mask(p, bias, layout, dtype):
     x, w, b, dy = (layout(a) if a.ndim > 1 else a for a in arrays(dtype))
     b = np.repeat(b, 2)[::2] if bias else None
     layer = fd.ThinnedLinear(w, b, p, rng=rng())
@@ -228,7 +228,7 @@ def test_the_numerical_gradient_of_a_chain():
 @every_dtype
 @every_layout
 @pytest.mark.parametrize("lr", [0.1, np.float64(0.3), np.float32(0.7), 1], ids=repr)
-def test_sgd_step_is_that_of_numpy(lr, layout, dtype, threads):
+def test_sgd_step_is_that_of_numpy(lr, layout, dtype):
     x, w, b, dy = arrays(dtype)
     w, b, rows = layout(w), np.repeat(b, 2)[::2], np.arange(INPUTS) % 3 > 0
     layer = fd.ThinnedLinear(w, b, 0.5, rng=rng())
