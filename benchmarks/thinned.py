@@ -107,7 +107,7 @@ def milliseconds(calls):
 
 
 def train(seed):
-    """Train the networks of `demo --layer thinned` on the digits; return seconds and test accuracy of each."""
+    """Train the networks of `demo --layer thinned` on the digits; return a median epoch's ms and the test accuracy."""
     digits = split(seed)
     momentum, plain, thinned = (MEMBERS["thinned"].build(seed, on) for on in (False, False, True))
     contenders = {
@@ -116,13 +116,16 @@ def train(seed):
         "thinned, plain SGD": (thinned, Descent(thinned, RATE)),
     }
     generators = [np.random.default_rng(seed) for _ in contenders]
-    seconds = dict.fromkeys(contenders, 0.0)
+    taken = {name: [] for name in contenders}
     for _ in range(EPOCHS):
         for (name, (network, optimizer)), generator in zip(contenders.items(), generators, strict=True):
             start = time.perf_counter()
             train_epoch(network, optimizer, *digits.train, BATCH, generator)
-            seconds[name] += time.perf_counter() - start
-    return {name: (seconds[name], accuracy(network, *digits.test)) for name, (network, _) in contenders.items()}
+            taken[name].append(1e3 * (time.perf_counter() - start))
+    return {
+        name: (statistics.median(taken[name]), accuracy(network, *digits.test))
+        for name, (network, _) in contenders.items()
+    }
 
 
 def main():
@@ -136,14 +139,14 @@ def main():
                     f"{threads} threads, {layers} layers: full {full:.1f} ms, fancy indexing {fancy:.1f} ms "
                     f"({full / fancy:.2f} times as fast), thinned {thinned:.1f} ms ({full / thinned:.2f})"
                 )
-    print(f"the demo's network, {EPOCHS} epochs, one thread; mean of {SEEDS} seeds, standard deviation of the accuracy")
+    print(f"the demo's network, {EPOCHS} epochs of each of {SEEDS} seeds, one thread")
     with threadpool_limits(1):
         fd.set_num_threads(1)
         runs = [train(seed) for seed in range(SEEDS)]
     for name in runs[0]:
-        seconds, shares = zip(*(run[name] for run in runs), strict=True)
+        epochs, shares = zip(*(run[name] for run in runs), strict=True)
         print(
-            f"{name:20} {statistics.mean(seconds):6.2f} s   test accuracy {statistics.mean(shares):.1%} "
+            f"{name:20} {statistics.median(epochs):6.2f} ms an epoch   test accuracy {statistics.mean(shares):.1%} "
             f"+- {statistics.stdev(shares):.1%}"
         )
 
