@@ -63,6 +63,7 @@ void check_rates(void);
 void check_apply(void);
 void check_residual(void);
 void check_samples(void);
+void check_gather(void);
 int check_vectors(FILE *file);
 
 #endif

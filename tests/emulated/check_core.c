@@ -40,6 +40,7 @@ int main(int argc, char **argv) {
         check_apply();
         check_residual();
         check_samples();
+        check_gather();
         printf("backend %s %ld %s\n", fd_backend_name(backend), cases, failures ? "FAILED" : "ok");
         all_failures += failures;
     }

@@ -1,8 +1,8 @@
 /*
  * The known answers of masks, a case a line, as write_vectors in run.py makes them:
  *
- *   mask k0 k1 stream start p ndim, then extent and index stride of each axis, then the bits
- *   each k0 k1 stream start n, then n values of p, then the bits
+ *   mask k0 k1 stream start ndim, then extent and index stride of each axis, then p, then the bits
+ *   each, of an array p: the same but for the p of each element
  */
 #include "check.h"
 
@@ -39,41 +39,30 @@ static void check_answer(int line, const fd_draw *draw, int ndim, const size_t *
 }
 
 int check_vectors(FILE *file) {
-    static const uint64_t unit = 1;
     static const ptrdiff_t step = sizeof *rates;
     fd_key k;
-    uint64_t stream, start, strides[8];
+    uint64_t stream, start;
     char kind[8];
-    int line = 0;
+    int ndim, line = 0;
     rewind(file);
-    while (fscanf(file, "%7s %" SCNx64 "%" SCNx64 "%" SCNu64 "%" SCNu64, kind, &k.k0, &k.k1, &stream, &start) == 5) {
+    while (fscanf(file, "%7s %" SCNx64 "%" SCNx64 "%" SCNu64 "%" SCNu64 "%d", kind, &k.k0, &k.k1, &stream, &start,
+                  &ndim) == 6) {
+        const int each = strcmp(kind, "each") == 0;
         size_t shape[8], n = 1;
-        double p;
-        int ndim;
+        uint64_t strides[8];
         line++;
-        if (strcmp(kind, "each") == 0) {
-            if (fscanf(file, "%zu", &n) != 1 || n > MOST)
-                return 0;
-            for (size_t i = 0; i < n; i++)
-                if (fscanf(file, "%la", &rates[i]) != 1)
-                    return 0;
-            const fd_rates array = fd_rates_of(rates, 1, &n, &step);
-            const fd_draw draw = fd_draw_each(k, stream, &array);
-            if (!read_bits(file, n))
-                return 0;
-            check_answer(line, &draw, 1, &n, &unit, start, n);
-            continue;
-        }
-        if (fscanf(file, "%la %d", &p, &ndim) != 2)
-            return 0;
         for (int i = 0; i < ndim && i < 8; i++) {
             if (fscanf(file, "%zu%" SCNu64, &shape[i], &strides[i]) != 2)
                 return 0;
             n *= shape[i];
         }
-        const fd_draw draw = fd_draw_init(k, stream, p);
+        for (size_t i = 0; i < (each ? n : 1); i++)
+            if (i == MOST || fscanf(file, "%la", &rates[i]) != 1)
+                return 0;
         if (!read_bits(file, n))
             return 0;
+        const fd_rates array = fd_rates_of(rates, 1, &n, &step);
+        const fd_draw draw = each ? fd_draw_each(k, stream, &array) : fd_draw_init(k, stream, rates[0]);
         check_answer(line, &draw, ndim, shape, strides, start, n);
     }
     return line > 0 && feof(file);

@@ -135,6 +135,14 @@ TARGETS = {
 }
 
 
+def window(full_shape, corner, shape):
+    """A window's first index, how many axes it has, and extent and index stride of each."""
+    strides = [math.prod(map(int, full_shape[d + 1 :])) for d in range(len(shape))]
+    start = sum(int(c) * stride for c, stride in zip(corner, strides, strict=True))
+    axes = [word for extent, stride in zip(shape, strides, strict=True) for word in (extent, stride % 2**64)]
+    return start, len(shape), *axes
+
+
 def write_vectors(path):
     """The known answers, a case a line, as check_vectors.c reads them."""
     lines = []
@@ -142,14 +150,13 @@ def write_vectors(path):
         titles = json.loads((TESTS / f"{name}.json").read_text())
         sections = {title.split(":")[0]: cases for title, cases in titles.items()}
         for key, stream, p, start, n, bits in sections["mask"]:
-            lines.append(["mask", *key, stream, start, p, 1, n, 1, bits])
+            lines.append(["mask", *key, stream, start, 1, n, 1, p, bits])
         for key, stream, p, full_shape, corner, shape, bits in sections["window"]:
-            strides = [math.prod(map(int, full_shape[d + 1 :])) for d in range(len(shape))]
-            start = sum(int(c) * stride for c, stride in zip(corner, strides, strict=True))
-            axes = [word for extent, stride in zip(shape, strides, strict=True) for word in (extent, stride % 2**64)]
-            lines.append(["mask", *key, stream, start, p, len(shape), *axes, bits])
-        for key, stream, rates, start, bits in sections.get("array p", []):
-            lines.append(["each", *key, stream, start, len(rates), *rates, bits])
+            lines.append(["mask", *key, stream, *window(full_shape, corner, shape), p, bits])
+        for key, stream, rates, start, bits in sections["array p"]:
+            lines.append(["each", *key, stream, start, 1, len(rates), 1, *rates, bits])
+        for key, stream, rates, full_shape, corner, shape, bits in sections.get("array p window", []):
+            lines.append(["each", *key, stream, *window(full_shape, corner, shape), *rates, bits])
     path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
 
 
