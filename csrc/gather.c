@@ -33,7 +33,7 @@ ROWS(gather_f32, float, packed[j] = *at)
 ROWS(gather_f64, double, packed[j] = *at)
 ROWS(scatter_f32, float, *at = packed[j])
 ROWS(scatter_f64, double, *at = packed[j])
-ROWS(descend_f32, float, *at -= (float)job.rate * packed[j])
+ROWS(descend_f32, float, *at -= (float)((float)job.rate * packed[j])) /* some machines keep products as doubles */
 ROWS(descend_f64, double, *at -= job.rate * packed[j])
 
 static void run_rows(const fd_run *run, fd_body *rows, const part_job *job) {

@@ -99,4 +99,5 @@ def test_the_readme_tells_of_every_call_that_runs():
     header, readme = (CSRC / "fastdrop.h").read_text(), (CSRC / "README.md").read_text()
     calls = re.findall(r"\b(fd_\w+)\(const fd_run \*", header)
     assert len(calls) > 5
-    assert [name for name in calls if f"| `{name}`" not in readme and f", `{name}` |" not in readme] == []
+    told = re.findall(r"`(fd_\w+)`", "".join(re.findall(r"^\| `fd_.*", readme, re.M)))
+    assert [name for name in calls if name not in told] == []

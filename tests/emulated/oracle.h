@@ -1,115 +1,39 @@
-/* What y must be: patterns of every kind and their products, one real at a time. */
+/* What y must be, one real at a time: patterns of every kind, their sums and their products. */
 #ifndef ORACLE_H
 #define ORACLE_H
 
-#include <math.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "fastdrop.h"
 
-static const struct {
+extern const struct type {
     const char *name;
     size_t real, reals; /* bytes of a real, reals in an element */
     int mantissa;       /* bits of a fraction */
-} types[FD_DTYPES] = {{"f16", 2, 1, 10}, {"bf16", 2, 1, 7}, {"f32", 4, 1, 23},
-                      {"f64", 8, 1, 52}, {"c64", 4, 2, 23}, {"c128", 8, 2, 52}};
+} types[FD_DTYPES];
 
-static uint64_t random_word(uint64_t z) {
-    z = (z + 1) * 0x9E3779B97F4A7C15;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-    return z ^ z >> 31;
-}
+void make_oracle(void);
 
-static uint64_t load(fd_dtype d, const uint8_t *from) {
-    uint16_t half;
-    uint32_t word;
-    uint64_t bits;
-    memcpy(&half, from, 2);
-    if (types[d].real == 2)
-        return half;
-    memcpy(&word, from, 4);
-    if (types[d].real == 4)
-        return word;
-    memcpy(&bits, from, 8);
-    return bits;
-}
+uint64_t random_word(uint64_t z);
 
-static void store(fd_dtype d, uint8_t *to, uint64_t bits) {
-    const uint16_t half = (uint16_t)bits;
-    const uint32_t word = (uint32_t)bits;
-    if (types[d].real == 2)
-        memcpy(to, &half, 2);
-    else if (types[d].real == 4)
-        memcpy(to, &word, 4);
-    else
-        memcpy(to, &bits, 8);
-}
+/* Patterns in memory. */
+uint64_t load(fd_dtype d, const uint8_t *from);
+void store(fd_dtype d, uint8_t *to, uint64_t bits);
+int is_nan(fd_dtype d, uint64_t bits);
 
-static uint64_t sign_of(fd_dtype d) { return UINT64_C(1) << (8 * types[d].real - 1); }
+/* n elements whose reals are, in turn, special ones, any pattern, and numbers near 1. */
+void fill(fd_dtype d, uint8_t *x, size_t n, uint64_t seed);
 
-/* The pattern of infinity: what is above, without its sign, is NaN. */
-static uint64_t infinity_of(fd_dtype d) { return sign_of(d) - (UINT64_C(1) << types[d].mantissa); }
+/* The number of a pattern, and the pattern nearest to a number of the compute type, ties to even. */
+double number_of(fd_dtype d, uint64_t bits);
+uint64_t pattern_of(fd_dtype d, double number);
 
-static int is_nan(fd_dtype d, uint64_t bits) { return (bits & (sign_of(d) - 1)) > infinity_of(d); }
+/* Rounded to the compute type, which is that of the operands. */
+double computed(fd_dtype d, double a);
+double sum(fd_dtype d, double a, double b);
+double product(fd_dtype d, double a, double b);
 
-/* In turn: zeros, denormals, extremes, infinities or NaNs; any pattern; numbers near 1. */
-static void fill(fd_dtype d, uint8_t *x, size_t n) {
-    const uint64_t one = UINT64_C(1) << types[d].mantissa, inf = infinity_of(d), sign = sign_of(d);
-    const uint64_t specials[8] = {0, 1, one - 1, one, inf - 1, inf, inf | one / 2, inf | 1};
-    for (size_t i = 0; i < n * types[d].reals; i++) {
-        const uint64_t r = random_word(i), near_1 = (inf / 2 & inf) + r % one;
-        const uint64_t magnitude = i % 3 == 0 ? specials[r % 8] : i % 3 == 1 ? r & (sign - 1) : near_1;
-        store(d, x + i * types[d].real, (r & sign) | magnitude);
-    }
-}
-
-/* The values of the 16-bit patterns without a sign; of infinity's, the power of two that would come next. */
-static double values[2][1 << 15];
-
-static void make_values(void) {
-    for (fd_dtype d = FD_F16; d <= FD_BF16; d++)
-        for (int half = 0; half < 1 << 15; half++) {
-            const int mantissa = types[d].mantissa, least = 2 - (1 << (14 - mantissa)) - mantissa;
-            const int exponent = half >> mantissa, fraction = half & ((1 << mantissa) - 1);
-            values[d][half] =
-                exponent ? ldexp((1 << mantissa) + fraction, exponent - 1 + least) : ldexp(fraction, least);
-        }
-}
-
-/* The pattern nearest to a >= 0, ties to even. Patterns have the order of their values. */
-static uint64_t nearest(fd_dtype d, double a) {
-    uint64_t low = 0, high = infinity_of(d);
-    if (a >= values[d][high])
-        return high;
-    while (high - low > 1) {
-        const uint64_t middle = (low + high) / 2;
-        *(values[d][middle] <= a ? &low : &high) = middle;
-    }
-    const double below = a - values[d][low], above = values[d][high] - a;
-    return below < above || (below == above && low % 2 == 0) ? low : high;
-}
-
-static uint64_t product(fd_dtype d, uint64_t bits, double scale) {
-    if (types[d].real == 8) {
-        double value;
-        memcpy(&value, &bits, 8);
-        value *= scale;
-        memcpy(&bits, &value, 8);
-        return bits;
-    }
-    const float factor = (float)scale;
-    if (types[d].real == 4) {
-        uint32_t word = (uint32_t)bits;
-        float value;
-        memcpy(&value, &word, 4);
-        value *= factor;
-        memcpy(&word, &value, 4);
-        return word;
-    }
-    const uint64_t half = bits & 0x7FFF;
-    const float value = half < infinity_of(d) ? (float)values[d][half] * factor : 0;
-    return half < infinity_of(d) ? (bits & 0x8000) | nearest(d, value) : bits;
-}
+/* What an element at x becomes at y; p is its own, of an array p. */
+void become(fd_dtype d, const fd_values *values, double p, int kept, const uint8_t *x, uint8_t *y);
 
 #endif

@@ -1,7 +1,8 @@
 """Checks the C core on what this machine lacks: `python tests/emulated/run.py [TARGET ...]`, by default every target.
 
 A line a target, then how many passed, failed, and were not run for want of a tool; exit status 1 on a failure only.
-Each builds csrc/ with check_core.c, gives the program every known answer of the mask stream, and counts its cases.
+Each builds csrc/ with the checks beside this file, gives the program every known answer of the mask stream, and
+counts its cases.
 """
 
 import functools
@@ -57,7 +58,7 @@ def simde():
 def execute(*command):
     command = [str(word) for word in command]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     except subprocess.TimeoutExpired as reason:
         raise FailedError(str(reason)) from None
     if done.returncode:
@@ -88,7 +89,7 @@ def build(folder, compiler, optimise="-O2", link=(), openmp=True, special=None):
     if openmp and has_openmp(folder, compiler, *link):
         command.append("-fopenmp")
     core = [path for path in CSRC.rglob("*.c") if path.name != "example.c"]
-    sources = [*sorted(core, reverse=True), HERE / "check_core.c"]  # kernels take longest and come first
+    sources = [*sorted(core, reverse=True), *sorted(HERE.glob("*.c"))]  # kernels take longest and come first
     commands = [command + (special or {}).get(source.name, []) for source in sources]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(functools.partial(compiled, folder), commands, sources))
@@ -115,8 +116,10 @@ def clang(folder):
 def avx512(folder):
     if platform.machine() not in ("x86_64", "AMD64"):
         raise NotRunError("no x86-64 compiler")
+    # -O2 takes twice as long to compile. -Wno-psabi: with AVX its wide vectors would be passed in other registers, which
+    # is the same to functions that are all inlined.
     flags = ["-O1", "-Wno-psabi", "-isystem", simde(), "-include", HERE / "simde.h", "-DFD_EMULATE"]
-    return [build(folder, tool("gcc"), special={"avx512.c": flags})], "avx512"  # -O2 takes twice as long to compile
+    return [build(folder, tool("gcc"), special={"avx512.c": flags})], "avx512"
 
 
 def cross(folder, machine, backend):
@@ -134,22 +137,28 @@ TARGETS = {
 }
 
 
-def write_vectors(path):
-    """The known answers for check_core, a case a line.
+def window(full_shape, corner, shape):
+    """A window's first index, how many axes it has, and extent and index stride of each."""
+    strides = [math.prod(map(int, full_shape[d + 1 :])) for d in range(len(shape))]
+    start = sum(int(c) * stride for c, stride in zip(corner, strides, strict=True))
+    axes = [word for extent, stride in zip(shape, strides, strict=True) for word in (extent, stride % 2**64)]
+    return start, len(shape), *axes
 
-    k0 k1 stream p start ndim, then extent and index stride of each axis, then the bits.
-    """
+
+def write_vectors(path):
+    """The known answers, a case a line, as check_vectors.c reads them."""
     lines = []
     for name in ("vectors", "stream-check"):
         titles = json.loads((TESTS / f"{name}.json").read_text())
         sections = {title.split(":")[0]: cases for title, cases in titles.items()}
         for key, stream, p, start, n, bits in sections["mask"]:
-            lines.append([*key, stream, p, start, 1, n, 1, bits])
+            lines.append(["mask", *key, stream, start, 1, n, 1, p, bits])
         for key, stream, p, full_shape, corner, shape, bits in sections["window"]:
-            strides = [math.prod(map(int, full_shape[d + 1 :])) for d in range(len(shape))]
-            start = sum(int(c) * stride for c, stride in zip(corner, strides, strict=True))
-            axes = [word for extent, stride in zip(shape, strides, strict=True) for word in (extent, stride % 2**64)]
-            lines.append([*key, stream, p, start, len(shape), *axes, bits])
+            lines.append(["mask", *key, stream, *window(full_shape, corner, shape), p, bits])
+        for key, stream, rates, start, bits in sections["array p"]:
+            lines.append(["each", *key, stream, start, 1, len(rates), 1, *rates, bits])
+        for key, stream, rates, full_shape, corner, shape, bits in sections.get("array p window", []):
+            lines.append(["each", *key, stream, *window(full_shape, corner, shape), *rates, bits])
     path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
 
 
