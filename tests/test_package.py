@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "fastdrop"
 MODULES = ["fastdrop", *(module.name for module in pkgutil.walk_packages(fd.__path__, "fastdrop."))]
 SHIPPED = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md .clang-format csrc src tests"
-SHIPPED += " benchmarks examples"
+SHIPPED += " benchmarks docs examples"
 needs_sources = pytest.mark.skipif(not PACKAGE.is_dir(), reason="no sources beside the tests")
 
 
@@ -58,8 +58,9 @@ def test_every_public_name_has_an_example(name):
 
 
 @needs_sources
-def test_the_examples_in_the_readme():
-    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+@pytest.mark.parametrize("name", ["README.md", "docs/promises.md"])
+def test_the_examples_in_the_documents(name):
+    result = doctest.testfile(str(ROOT / name), module_relative=False)
     assert (result.failed, result.attempted > 10) == (0, True)
 
 

@@ -236,11 +236,11 @@ def test_the_script_verifies_both_files():
     assert [name for name, *_, said in lines if said != "ok"] == ["gaussian z, float64"]
 
 
-def spoilt():
-    """The file's text with a hex digit of each section's last answer changed."""
+def spoilt(*names):
+    """The file's text with a hex digit of the first answer of these sections changed."""
     vectors = json.loads(make_vectors.PATH.read_text())
-    for title, _ in SECTIONS.values():
-        case = vectors[title][-1]
+    for name in names:
+        case = vectors[SECTIONS[name][0]][0]
         answer = json.dumps(case[-1])
         end = answer[-4:].translate(str.maketrans("0123456789abcdef", "123456789abcdef0"))
         case[-1] = json.loads(answer[:-4] + end)
@@ -249,10 +249,8 @@ def spoilt():
 
 def test_the_script_finds_a_wrong_answer_in_every_section(tmp_path):
     path = tmp_path / "vectors.json"
-    path.write_text(spoilt())
+    path.write_text(spoilt(*SECTIONS))
     done = verify(path)
     assert done.returncode == 1
     lines = [line.split("  ") for line in done.stdout.splitlines()]
-    assert {name: said for name, *_, said in lines} == {
-        name: f"WRONG: cases {len(cases) - 1}" for name, (_, cases) in SECTIONS.items()
-    }
+    assert {name: said for name, *_, said in lines} == dict.fromkeys(SECTIONS, "WRONG: cases 0")

@@ -1,4 +1,4 @@
-"""The command line: ``python -m fastdrop info``, ``bench`` and ``demo``."""
+"""The command line: ``python -m fastdrop info``, ``bench``, ``demo`` and ``selftest``."""
 
 import argparse
 import sys
@@ -37,11 +37,18 @@ def _demo(args: argparse.Namespace) -> None:
     demo(args.layer, seeds=args.seeds, epochs=args.epochs, plot_path=args.plot)
 
 
+def _selftest(args: argparse.Namespace) -> None:
+    from ._selftest import selftest
+
+    if not selftest():
+        sys.exit(1)
+
+
 def _parser() -> argparse.ArgumentParser:
     from ._demo.members import MEMBERS
 
     parser = argparse.ArgumentParser(prog="python -m fastdrop", description="Dropout for NumPy at the speed of memory.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{info,bench,demo}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{info,bench,demo,selftest}")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
@@ -71,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seeds", type=_at_least_one, default=5, metavar="N", help="runs of each network (default: 5)")
     demo.add_argument("--epochs", type=_at_least_one, default=300, metavar="N", help="of each run (default: 300)")
     demo.add_argument("--plot", type=_file, metavar="FILE.png", help="draw the learning curves")
+
+    command("selftest", _selftest, "Run the known answers of the mask stream on every backend of this machine.")
     return parser
 
 

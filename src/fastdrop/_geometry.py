@@ -102,22 +102,3 @@ def as_shape(shape: Any) -> Ints:
     if len(extents) > MAX_DIMS:
         raise ValueError(f"shape must have at most {MAX_DIMS} axes, got {len(extents)}")
     return extents
-
-
-def check_part(shape: Ints, noise: Any, strides: Any, start: int) -> tuple[Ints | None, Ints | None]:
-    """Return the noise shape and the steps of a mask that was pickled, if they fit its shape and the index."""
-    extents = shape
-    if noise is not None:
-        noise = extents = as_shape(noise)
-        if len(noise) != len(shape) or any(e not in (1, n) for e, n in zip(noise, shape, strict=True)):
-            raise ValueError(f"the noise shape of a pickled Mask must broadcast to {shape}, got {noise}")
-    if strides is None:
-        last = start + math.prod(extents) - 1
-    else:
-        strides = as_shape(strides)
-        if len(strides) != len(extents):
-            raise ValueError(f"a pickled Mask of shape {shape} must have as many strides, got {strides}")
-        last = start + sum((e - 1) * step for e, step in zip(extents, strides, strict=True))
-    if last >= INDICES:
-        raise ValueError(f"the last index of a pickled Mask must be below 2**64, got {last}")
-    return noise, strides

@@ -10,6 +10,7 @@ import numpy as np
 from ._core import check_p, dropout_backward
 from ._mask import Mask, identity
 from ._rng import Rng, own_rng
+from ._saved import check_version
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,6 +151,8 @@ class Layer:
         state : mapping
             What `state_dict` returned.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be a mapping, got {type(state).__name__}")
         state = {name: np.asarray(value).tolist() for name, value in dict(state).items()}
         missing = {self._rate, "training"} - state.keys()
         if missing:
@@ -159,6 +162,20 @@ class Layer:
             raise TypeError(f"training must be a bool, got {type(training).__name__}")
         self._rng.state = state
         self._p, self.training = p, training
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"version": 1, **vars(self)}
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise TypeError(f"the state of a pickled layer must be a dict, got {type(state).__name__}")
+        state = dict(state)
+        check_version(state.pop("version", None), "layer")
+        for name, kind in {"_rng": Rng, "mask": Mask | None, "training": bool, "_ran": bool}.items():
+            if not isinstance(state.get(name), kind):
+                raise TypeError(f"a pickled layer's {name} is of a wrong type: {type(state.get(name)).__name__}")
+        state["_p"] = self._checked(state.get("_p"))
+        vars(self).update(state)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._rate}={self._p})"

@@ -15,7 +15,8 @@ from ._checks cimport floating, integer, new_like, output, probability
 from ._engine cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each, rates_of
 from .c_fastdrop cimport fd_draw, fd_dtype, fd_rates, fd_values
 
-from ._geometry import as_shape, check_part
+from ._geometry import as_shape
+from ._saved import check_bits, check_function, check_part, check_version
 from ._seeds import WORD
 
 cnp.import_array()
@@ -294,15 +295,6 @@ cdef class Mask:
         return y
 
 
-def check_bits(bits, shape):
-    """Whether bits are those of a mask of that shape: as many, and none past the end."""
-    n = math.prod(shape)
-    if type(bits) is not bytes or len(bits) != (n + 7) // 8:
-        raise ValueError(f"bits must have {(n + 7) // 8} bytes for shape {shape}, got {len(bits)}")
-    if n % 8 and bits[n // 8] >> n % 8:
-        raise ValueError("bits must be 0 past the end, got a set bit")
-
-
 def identity(tuple shape):
     """The mask of p = 0: it copies."""
     cdef Mask mask = Mask.__new__(Mask)
@@ -327,13 +319,14 @@ def _given(bytes bits, tuple shape, p, scale):
 
 
 def _rebuild(version, shape, noise, p, scale, bits, fused, recipe):
-    """A mask from its pickle: nothing in it is trusted."""
+    """A mask from its pickle, which names this function: nothing in it is trusted."""
     cdef Mask mask
-    if version != 1:
-        raise ValueError(f"the version of a pickled Mask must be 1, got {version!r}")
+    check_version(version, "Mask")
     shape = as_shape(shape)
     if recipe is None:
-        return _given(bits, shape, p, None if scale == math.inf else scale)
+        if noise is not None or fused:
+            raise ValueError("a pickled Mask of given bits must have no noise shape and no function")
+        return _given(bits, shape, p, None if p == 1 and scale == math.inf else scale)
     mask = Mask.__new__(Mask)
     mask.shape, mask.drawn = shape, True
     *words, strides = recipe
@@ -348,9 +341,8 @@ def _rebuild(version, shape, noise, p, scale, bits, fused, recipe):
         mask.inverted = scale
     else:
         raise TypeError(f"a pickled Mask must say whether its array p is inverted, got {type(scale).__name__}")
-    if fused not in (0, 1, 3, 5, 7):
-        raise ValueError(f"a pickled Mask must be of a known function, got {fused!r}")
-    mask.fused = fused
+    plain = mask.noise is None and mask.strides is None and mask.rates is None
+    mask.fused = check_function(fused, shape, plain)
     if bits is not None:
         check_bits(bits, mask.extents())
         mask.stored = bits

@@ -14,7 +14,8 @@ from .c_fastdrop cimport fd_key
 
 from ._checks import natural
 from ._geometry import resolve
-from ._seeds import WORD, check_state, key_from_seed
+from ._saved import check_state
+from ._seeds import WORD, key_from_seed
 
 cdef extern from "numpy/random/bitgen.h":
     ctypedef struct bitgen_t:
