@@ -11,6 +11,7 @@ cdef double probability(object p) except -1.0
 cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct)
 cdef cnp.ndarray new_like(cnp.ndarray x, bint direct)
 cdef cnp.ndarray output(object out, cnp.ndarray x, str name)
+cdef bint same_elements(object x, object out) except -1
 cdef bint apart(object x, object out) except -1
 cdef bint keeps_bits(object store) except -1
 cdef object integer(object value, str name, object limit)

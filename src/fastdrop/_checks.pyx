@@ -106,6 +106,14 @@ cdef bint overlaps_itself(object out) except -1:
     return False
 
 
+cdef bint same_elements(object x, object out) except -1:
+    """Whether two arrays of one shape, out a native one, are the same memory, element by element."""
+    if cnp.PyArray_DATA(<cnp.ndarray> x) != cnp.PyArray_DATA(<cnp.ndarray> out) or not x.dtype.isnative:
+        return False
+    return x.strides == out.strides or all(  # the step of a single element does not matter
+        n == 1 or a == b for n, a, b in zip(x.shape, x.strides, out.strides))
+
+
 cdef bint apart(object x, object out) except -1:
     """Whether no element of out is memory of x; false where that is too costly to decide."""
     try:
@@ -133,8 +141,7 @@ cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
         raise ValueError("out must be aligned, got a misaligned array")
     if out.size and overlaps_itself(out):
         raise ValueError(f"out must not overlap itself, got strides {out.strides}")
-    same = x.dtype.isnative and x.strides == out.strides and cnp.PyArray_DATA(source) == cnp.PyArray_DATA(out)
-    if not same and not apart(x, out):
+    if not same_elements(x, out) and not apart(x, out):
         raise ValueError(f"out must be {name} itself or memory apart from it, got a partial overlap")
     return out
 

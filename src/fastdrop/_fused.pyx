@@ -7,7 +7,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.math cimport sqrt
 from libc.stdint cimport uint8_t
 
-from ._checks cimport apart, floating, keeps_bits, new_like, output, probability
+from ._checks cimport apart, floating, keeps_bits, new_like, output, probability, same_elements
 from ._engine cimport bias_residual, bias_residual_backward, draw_samples, make_draw
 from ._mask cimport Mask
 from ._rng cimport Rng, as_rng, row_of
@@ -114,8 +114,7 @@ cdef bint same_memory(cnp.ndarray a, object b) noexcept:
 cdef int check_apart(object operand, str name, object out, bint may_be_out) except -1:
     """An operand beside x that out overlaps, but for being the same elements where that is allowed."""
     if isinstance(operand, np.ndarray) and not apart(operand, out):
-        same = same_memory(out, operand) and operand.strides == out.strides and operand.dtype.isnative
-        if not (may_be_out and same):
+        if not (may_be_out and same_elements(operand, out)):
             raise ValueError(
                 f"out must be {name} itself or memory apart from it, got a partial overlap" if may_be_out
                 else f"out must be apart from {name}, got an overlap")

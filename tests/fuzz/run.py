@@ -1,0 +1,79 @@
+"""Fuzzes the C core: `python tests/fuzz/run.py [--seconds 60]` builds it with libFuzzer and two sanitizers, and runs.
+
+A line says what was done; exit status 1 on a finding, whose input is then printed. Without clang, its libFuzzer or its
+sanitizers it is NOT RUN, and counted as that.
+"""
+
+import argparse
+import functools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from emulated.run import CSRC, FailedError, NotRunError, compiled, execute, tool  # noqa: E402
+
+FLAGS = ["-std=gnu11", "-O1", "-g", "-ffp-contract=off", f"-I{CSRC}"]
+SANITIZERS = "address,undefined"
+PROBE = "int LLVMFuzzerTestOneInput(const char *data, unsigned long n);\n"
+PROBE += "int LLVMFuzzerTestOneInput(const char *data, unsigned long n) { return n > 9 && data[0] < 0; }\n"
+
+
+def build(folder):
+    """The fuzzer."""
+    compiler = tool("clang-14", "clang")
+    (folder / "probe.c").write_text(PROBE)
+    try:
+        execute(compiler, f"-fsanitize=fuzzer,{SANITIZERS}", folder / "probe.c", "-o", folder / "probe")
+    except FailedError:
+        raise NotRunError("no libFuzzer or sanitizers in clang: libclang-rt-14-dev") from None
+    sources = [*sorted(path for path in CSRC.rglob("*.c") if path.name != "example.c"), HERE / "core_fuzzer.c"]
+    command = [compiler, *FLAGS, f"-fsanitize=fuzzer-no-link,{SANITIZERS}", "-fno-sanitize-recover=all"]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(functools.partial(compiled, folder, command), sources))
+    execute(compiler, f"-fsanitize=fuzzer,{SANITIZERS}", *objects, "-lm", "-o", folder / "core_fuzzer")
+    return folder / "core_fuzzer"
+
+
+def fuzz(seconds, folder):
+    """What there is to say of a run without a finding."""
+    program, finding = build(folder), folder / "finding"
+    begin = time.perf_counter()
+    options = {"max_total_time": seconds, "max_len": 128, "len_control": 0, "timeout": 60, "seed": 11}
+    options |= {"print_final_stats": 1, "exact_artifact_path": finding}
+    command = [program, *(f"-{name}={value}" for name, value in options.items())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 300)
+    if done.returncode:
+        found = finding.read_bytes().hex() if finding.exists() else "none"
+        raise FailedError(f"exit status {done.returncode}, input {found}\n{done.stderr[-5000:]}")
+    inputs = re.search(r"number_of_executed_units: (\d+)", done.stderr)[1]
+    edges = re.findall(r"cov: (\d+)", done.stderr)[-1]
+    return f"core: {inputs} inputs, {edges} edges covered, {time.perf_counter() - begin:.0f} s"
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=60)
+    seconds = parser.parse_args(arguments).seconds
+    counts = dict.fromkeys(("passed", "failed", "not run"), 0)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            outcome, line = "passed", fuzz(seconds, Path(folder))
+        except NotRunError as reason:
+            outcome, line = "not run", f"NOT RUN: core: {reason}"
+        except FailedError as reason:
+            outcome, line = "failed", f"FAILED: core: {reason}"
+    counts[outcome] += 1
+    print(line)
+    print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    return counts["failed"] > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
