@@ -303,14 +303,13 @@ cdef Rng as_rng(object rng):
         return rng
     if rng is None:
         return unseeded
-    if "numpy.random" in sys.modules:  # else there is no such object
-        random = sys.modules["numpy.random"]
-        if isinstance(rng, random.RandomState):
-            raise TypeError("rng must not be a RandomState: pass numpy.random.default_rng(...)")
-        if isinstance(rng, random.Generator):
-            return from_bit_generator(rng.bit_generator)
-        if isinstance(rng, random.BitGenerator):
-            return from_bit_generator(rng)
+    random = sys.modules.get("numpy.random")  # without it, or while it is being imported, there is no such object
+    if isinstance(rng, getattr(random, "RandomState", ())):
+        raise TypeError("rng must not be a RandomState: pass numpy.random.default_rng(...)")
+    if isinstance(rng, getattr(random, "Generator", ())):
+        return from_bit_generator(rng.bit_generator)
+    if isinstance(rng, getattr(random, "BitGenerator", ())):
+        return from_bit_generator(rng)
     seed = any(hasattr(rng, name) for name in ("__index__", "__len__", "generate_state"))
     if not seed or isinstance(rng, (str, bytes, dict)):
         raise TypeError(
