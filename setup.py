@@ -66,7 +66,13 @@ setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=cythonize(
         [extension(name) for name in ("_checks", "_core", "_engine", "_fused", "_mask", "_rng", "_thinned")],
-        compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True},
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "freethreading_compatible": True,  # _rng.pyx locks its state; the rest is made once or thread by thread
+        },
         force=True,  # C made with another NumPy's declarations may lie about
     ),
 )

@@ -39,6 +39,14 @@ def threads(request):
     fd.set_num_threads(old)
 
 
+@pytest.fixture
+def restored_threads():
+    """The test may set the number of threads."""
+    old = fd.get_num_threads()
+    yield
+    fd.set_num_threads(old)
+
+
 def rng(stream=0):
     return fd.Rng.from_key(*KEY, counter=stream)
 

@@ -13,8 +13,8 @@ cnp.import_array()
 
 
 cdef bint is_masked(object x) except -1:
-    """Whether x is a masked array, which cannot exist before its module does."""
-    return "numpy.ma" in sys.modules and isinstance(x, sys.modules["numpy.ma"].MaskedArray)
+    """Whether x is a masked array, which cannot exist before its module does, or while that is being imported."""
+    return isinstance(x, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
 
 
 cdef bint is_real(object x) except -1:

@@ -23,7 +23,6 @@ cdef size_t RELEASE = 1 << 14
 
 cdef fd_run settings = fd_run_default()
 cdef int threads, threads_at_import = fd_max_threads()
-cdef str threads_source, backend_reason
 
 
 cdef fd_run current() noexcept:

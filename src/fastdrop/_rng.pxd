@@ -10,6 +10,7 @@ cdef class Rng:
     cdef bint _unseeded       # the key came from the system: a forked child takes another
     cdef uint64_t _process    # which process (as _rng.process) the key belongs to
 
+    cdef fd_key own_key(self) noexcept
     cdef fd_key current_key(self)
     cdef int take(self, fd_key *key, uint64_t *stream) except -1
     cdef Rng child(self, fd_key key)

@@ -113,19 +113,24 @@ cdef class Rng:
         rng._counter = integer(counter, "counter", WORD)
         return rng
 
-    cdef fd_key current_key(self):
-        if self._unseeded:
-            with cython.critical_section(self):
-                if self._process != process:
-                    self._key = fold_in(self._key, process)
-                    self._process = process
+    cdef fd_key own_key(self) noexcept:
+        """The key, in a forked child of an unseeded Rng another one; for a caller in a critical section."""
+        if self._unseeded and self._process != process:
+            self._key = fold_in(self._key, process)
+            self._process = process
         return self._key
+
+    cdef fd_key current_key(self):
+        cdef fd_key key
+        with cython.critical_section(self):
+            key = self.own_key()
+        return key
 
     cdef int take(self, fd_key *key, uint64_t *stream) except -1:
         """The key, and a stream that no other call gets."""
         cdef bint exhausted
-        key[0] = self.current_key()
         with cython.critical_section(self):
+            key[0] = self.own_key()
             exhausted = self._exhausted
             stream[0] = self._counter
             if self._counter == UINT64_MAX:
@@ -155,9 +160,9 @@ cdef class Rng:
 
     @property
     def state(self):
-        k0, k1 = self.key
-        return {"version": 1, "key": f"{k0:016x}{k1:016x}", "counter": self._counter, "spawned": self._spawned,
-                "row": self._row}
+        cdef Rng now = self.__copy__()
+        return {"version": 1, "key": f"{now._key.k0:016x}{now._key.k1:016x}", "counter": now._counter,
+                "spawned": now._spawned, "row": now._row}
 
     @state.setter
     def state(self, state):
@@ -260,12 +265,15 @@ cdef class Rng:
         True
         """
         cdef Rng rng = self.__copy__()
-        rng._row = integer(self._row + natural(r, "r"), "the row", WORD)
+        rng._row = integer(rng._row + natural(r, "r"), "the row", WORD)
         return rng
 
     def __copy__(self):
-        cdef Rng rng = self.child(self.current_key())
-        rng._counter, rng._spawned, rng._exhausted = self._counter, self._spawned, self._exhausted
+        cdef Rng rng = Rng.__new__(Rng)
+        with cython.critical_section(self):
+            rng._key = self.own_key()
+            rng._counter, rng._spawned, rng._row = self._counter, self._spawned, self._row
+            rng._exhausted, rng._unseeded, rng._process = self._exhausted, self._unseeded, self._process
         return rng
 
     def __deepcopy__(self, memo):
@@ -275,7 +283,8 @@ cdef class Rng:
         return _rebuild, (self.state,)
 
     def __repr__(self):
-        return f"Rng.from_key(0x{self.key[0]:016x}, 0x{self.key[1]:016x}, counter={self.counter})"
+        k0, k1 = self.key
+        return f"Rng.from_key(0x{k0:016x}, 0x{k1:016x}, counter={self.counter})"
 
 
 def _rebuild(state):
@@ -304,14 +313,13 @@ cdef Rng as_rng(object rng):
         return rng
     if rng is None:
         return unseeded
-    if "numpy.random" in sys.modules:  # else there is no such object
-        random = sys.modules["numpy.random"]
-        if isinstance(rng, random.RandomState):
-            raise TypeError("rng must not be a RandomState: pass numpy.random.default_rng(...)")
-        if isinstance(rng, random.Generator):
-            return from_bit_generator(rng.bit_generator)
-        if isinstance(rng, random.BitGenerator):
-            return from_bit_generator(rng)
+    random = sys.modules.get("numpy.random")  # without it, or while it is being imported, there is no such object
+    if isinstance(rng, getattr(random, "RandomState", ())):
+        raise TypeError("rng must not be a RandomState: pass numpy.random.default_rng(...)")
+    if isinstance(rng, getattr(random, "Generator", ())):
+        return from_bit_generator(rng.bit_generator)
+    if isinstance(rng, getattr(random, "BitGenerator", ())):
+        return from_bit_generator(rng)
     seed = any(hasattr(rng, name) for name in ("__index__", "__len__", "generate_state"))
     if not seed or isinstance(rng, (str, bytes, dict)):
         raise TypeError(

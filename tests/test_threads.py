@@ -1,0 +1,333 @@
+"""Threads: any number of them, shared objects, settings that change under a call, signals, other OpenMP runtimes."""
+
+import importlib.util
+import itertools
+import os
+import pickle
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+from children import LARGE, digest, python, threaded
+from conftest import THREADS, assert_same, expected, kept, rng, values
+
+import fastdrop as fd
+
+pytestmark = pytest.mark.usefixtures("restored_threads")
+X = np.ones(130, np.float32)
+
+
+@pytest.fixture
+def switching():
+    """The interpreter changes threads as often as it can."""
+    old = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(old)
+
+
+def at_once(*functions):
+    """What the functions return, each run in a thread of its own, all let go together."""
+    results, start = [None] * len(functions), threading.Barrier(len(functions))
+
+    def work(i, function):
+        start.wait()
+        results[i] = function()
+
+    threads = [threading.Thread(target=work, args=job) for job in enumerate(functions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def flat(lists):
+    return list(itertools.chain.from_iterable(lists))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+@pytest.mark.parametrize("n", [4096 * k + d for k in (1, 2, 33, 256) for d in (-1, 0, 1)])
+def test_any_number_of_threads_gives_the_same_bytes(n, p):
+    x, results = values(n, np.dtype("f4")), set()
+    for threads in THREADS:
+        fd.set_num_threads(threads)
+        y, mask = fd.dropout(x, p, rng=rng(), offset=77)
+        into, recipe = fd.dropout(x, p, rng=rng(), offset=77, out=x.copy(), store="recipe")
+        dropped = fd.bernoulli(n, p, rng=rng())
+        results.add(digest(y, mask.bits, fd.dropout_backward(x, mask), dropped))
+        assert digest(y, y) == digest(into, fd.dropout_backward(x, recipe))
+    assert len(results) == 1
+    if n < 10**5:
+        assert_same(y, expected(x, kept(p, n, offset=77), p))
+
+
+# Objects and settings that threads share
+
+
+def test_two_python_threads_at_once():
+    fd.set_num_threads(3)
+    alone = [threaded(seed) for seed in range(2)]
+    together = at_once(*[lambda s=s: [threaded(s) for _ in range(8)] for s in range(2)])
+    assert together == [[one] * 8 for one in alone]
+
+
+DRAWS = {
+    "dropout": lambda shared: fd.dropout(X, rng=shared)[1].bits.tobytes(),
+    "bernoulli": lambda shared: fd.bernoulli(130, 0.5, rng=shared).tobytes(),
+    "Dropout": lambda shared: fd.Dropout(rng=shared)(X).tobytes(),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_64_threads_share_an_rng(draw, switching):
+    """Every stream is taken, and by one call."""
+    shared, each = fd.Rng(9), 25
+    drawn = at_once(*[lambda: [draw(shared) for _ in range(each)]] * 64)
+    alone, n = fd.Rng(9), 64 * each
+    assert shared.counter == n
+    assert sorted(flat(drawn)) == sorted(draw(alone) for _ in range(n))
+
+
+def test_64_threads_spawn_from_an_rng(switching):
+    shared = fd.Rng(9)
+    spawned = at_once(*[lambda: [child.key for _ in range(10) for child in shared.spawn(3)]] * 64)
+    assert shared.state["spawned"] == 64 * 30
+    assert sorted(flat(spawned)) == sorted(child.key for child in fd.Rng(9).spawn(64 * 30))
+
+
+def test_a_state_is_of_one_moment(switching):
+    """Whoever reads it while others set it gets one of those that were set, whole."""
+    states = [fd.Rng.from_key(k, k, counter=k).state for k in range(2)]
+    shared = fd.Rng.from_key(0, 0)
+
+    def change():
+        for i in range(2000):
+            shared.state = states[i % 2]
+
+    read = at_once(change, *[lambda: [shared.state for _ in range(1000)]] * 3, change)[1:-1]
+    assert all(state in states for state in flat(read))
+
+
+@pytest.mark.parametrize("store", ["bits", "recipe"])
+def test_threads_share_a_mask(store):
+    fd.set_num_threads(2)
+    dy = values(LARGE, np.dtype("f4"))
+    mask = fd.dropout(dy, 0.1, rng=4, store=store)[1]
+
+    def use():
+        read = mask.kept, mask.to_bool(), pickle.loads(pickle.dumps(mask)).bits
+        return digest(fd.dropout_backward(dy, mask), mask.apply(dy), mask.bits, *read)
+
+    assert set(at_once(*[use] * 6)) == {use()}
+
+
+def test_settings_change_while_a_call_runs():
+    backend, stop = fd.backend(), threading.Event()
+    alone = [threaded(seed) for seed in range(3)]
+
+    def change():
+        while not stop.is_set():
+            for n in (1, 3, 2, 7):
+                fd.set_num_threads(n)
+                fd._engine.set_backend(fd.backends()[n % len(fd.backends())])
+                fd.get_num_threads(), fd.show_config(mode="dicts")
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        together = at_once(*[lambda s=s: [threaded(s) for _ in range(6)] for s in range(3)])
+    finally:
+        stop.set()
+        changer.join()
+        fd._engine.set_backend(backend)
+    assert together == [[one] * 6 for one in alone]
+
+
+def test_threads_that_import_numpys_modules_first():
+    """numpy.ma and numpy.random are imported at their first use: another thread may meet them half made."""
+    code = """if True:
+        import importlib, threading, fastdrop as fd
+        sys.setswitchinterval(1e-6)
+        start, drawn = threading.Barrier(8), []
+        def work(i):
+            start.wait()
+            if i == 0:
+                importlib.import_module("numpy.ma")
+            drawn.extend(fd.dropout([1.0] * 9, rng=1)[1].bits.tobytes() for _ in range(50))
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+        [thread.start() for thread in threads], [thread.join() for thread in threads]
+        print(len(drawn), len(set(drawn)))"""
+    assert python(code) == "400 1"
+
+
+# Signals
+
+
+@pytest.fixture
+def alarms():
+    """alarms(handler) calls it every millisecond from then on."""
+    old = signal.getsignal(signal.SIGALRM)
+
+    def start(handler):
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+
+    yield start
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, old)
+
+
+def test_signals_during_calls(alarms):
+    fd.set_num_threads(2)
+    mine, count = threaded(), []
+    alarms(lambda *_: count.append(fd.dropout(X, rng=0)[0].sum()))
+    while len(count) < 50:
+        assert threaded() == mine
+    assert len(set(count)) == 1
+
+
+def test_an_interrupt_leaves_a_call_whole(alarms):
+    """The handler's exception waits for the call's end: what was drawn is written, and the next stream is next."""
+    fd.set_num_threads(2)
+    shared, y = fd.Rng(2), np.ones(LARGE, np.float32)
+
+    def interrupt(*_):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise KeyboardInterrupt
+
+    def draw():
+        alarms(interrupt)
+        fd.dropout(y, 0.1, rng=shared, out=y)
+        while True:
+            pass
+
+    for _ in range(10):
+        y[...], before = 1, shared.counter
+        with pytest.raises(KeyboardInterrupt):
+            draw()
+        want = np.ones_like(y)
+        if shared.counter > before:  # else the handler was quicker than the call
+            want = fd.dropout(want, 0.1, rng=fd.Rng.from_key(*shared.key, counter=before))[0]
+        assert shared.counter - before in (0, 1)
+        np.testing.assert_array_equal(y, want)
+    assert shared.counter > 0
+
+
+# How many threads
+
+
+def test_num_threads():
+    for n in (1, np.int64(3), 7):
+        assert fd.set_num_threads(n) is None
+        assert fd.get_num_threads() == n
+        assert type(fd.get_num_threads()) is int
+
+
+@pytest.mark.parametrize(
+    ("fastdrop", "omp", "threads"), [("3", None, 3), (None, "4", 4), ("3", "5", 3), ("3", "1", 3), (None, "4,2", 4)]
+)
+def test_threads_from_the_environment(fastdrop, omp, threads):
+    code = "import fastdrop as fd; print(fd.get_num_threads()); fd.set_num_threads(2); print(fd.get_num_threads())"
+    assert python(code, FASTDROP_NUM_THREADS=fastdrop, OMP_NUM_THREADS=omp).split() == [str(threads), "2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+@pytest.mark.parametrize("n", [1, 2])
+def test_threads_from_the_affinity(n):
+    cpus = sorted(os.sched_getaffinity(0))[:n]
+    code = f"os.sched_setaffinity(0, {cpus}); import fastdrop as fd; print(fd.get_num_threads())"
+    assert 1 <= int(python(code)) <= len(cpus)  # less where a cgroup allows less
+
+
+def test_an_openmp_limit_caps_the_calling_thread():
+    pytest.importorskip("threadpoolctl")
+    code = """if True:
+        import threading, threadpoolctl, fastdrop as fd
+        fd.set_num_threads(3)
+        x = np.ones(2**20, np.float32)
+        seen, y = [fd.get_num_threads()], fd.dropout(x, rng=1)[0]
+        for limit in (2, 1, 4):
+            with threadpoolctl.threadpool_limits(limit):
+                seen.append(fd.get_num_threads())
+                assert (fd.dropout(x, rng=1)[0] == y).all()
+                other = threading.Thread(target=lambda: seen.append(fd.get_num_threads()))
+                other.start()
+                other.join()
+        print(*seen, fd.get_num_threads())"""
+    assert python(code, OMP_NUM_THREADS="4") == "3 2 3 1 3 3 3 3"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="no /proc here")
+def test_one_cpu_is_one_thread():
+    code = """if True:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        import fastdrop as fd
+        before = len(os.listdir("/proc/self/task"))
+        fd.dropout(np.ones(2**22, np.float32))
+        print(len(os.listdir("/proc/self/task")) - before)"""
+    assert python(code) == "0"
+
+
+OPENMP = {
+    "limit": {"OMP_THREAD_LIMIT": "2"},
+    "no-levels": {"OMP_MAX_ACTIVE_LEVELS": "0"},
+    "dynamic": {"OMP_DYNAMIC": "true"},
+    "bound": {"OMP_PROC_BIND": "close", "OMP_PLACES": "cores"},
+    "small-stack": {"OMP_STACKSIZE": "128k"},
+    "passive": {"OMP_WAIT_POLICY": "passive"},
+}
+
+
+@pytest.mark.parametrize("environment", OPENMP.values(), ids=OPENMP)
+def test_openmp_settings_change_no_byte(environment):
+    """Also where the team is smaller than the one asked for."""
+    code = """if True:
+        import hashlib, fastdrop as fd
+        x = np.ones(2**20 + 4097, np.float32)
+        y, mask = fd.dropout(x.reshape(3, -1).T, 0.1, rng=5)
+        rates = fd.dropout(x, np.linspace(0, 1, x.size), rng=5)[0]
+        dx = fd.dropout_backward(np.ones_like(y), mask)
+        print(hashlib.sha256(y.tobytes() + mask.bits.tobytes() + rates.tobytes() + dx.tobytes()).hexdigest())"""
+    assert python(code, FASTDROP_NUM_THREADS="5", **environment) == python(code, FASTDROP_NUM_THREADS="1")
+
+
+# Other OpenMP runtimes in the process: each wakes its team in turn, under limits, and in a forked child
+
+OTHERS = {
+    "sklearn": "from sklearn.cluster import k_means\ndef work(): return k_means(data, 3, n_init=1, random_state=0)[1]",
+    "torch": "import torch\ndef work(): return (torch.from_numpy(data) @ torch.ones(4)).numpy()",
+}
+
+
+@pytest.mark.parametrize("first", ["fastdrop", "other"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_openmp_runtime(other, first):
+    for module in (other, "threadpoolctl"):
+        if not importlib.util.find_spec(module):  # not imported here: it would stay for all other tests
+            pytest.skip(f"no {module}")
+    imports = ["import fastdrop as fd", OTHERS[other]]
+    code = """
+import threading, threadpoolctl
+data = np.random.default_rng(0).standard_normal((5000, 4)).astype(np.float32)
+x = np.ones(2**20 + 4097, np.float32)
+fd.set_num_threads(2)
+def both():
+    return work().tobytes(), fd.dropout(x, rng=1)[0].tobytes()
+before = both()
+for _ in range(3):
+    assert both() == before
+for limit in (1, 2):
+    with threadpoolctl.threadpool_limits(limit):
+        assert both()[1] == before[1]
+seen = []
+threads = [threading.Thread(target=lambda: seen.append(both()[1])) for _ in range(3)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+child = os.fork()
+if child == 0:
+    os._exit(fd.dropout(x, rng=1)[0].tobytes() != before[1])
+print(os.waitpid(child, 0)[1], seen == [before[1]] * 3)"""
+    lines = imports if first == "fastdrop" else imports[::-1]
+    assert python("\n".join(lines) + code) == "0 True"
