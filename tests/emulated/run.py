@@ -116,8 +116,8 @@ def clang(folder):
 def avx512(folder):
     if platform.machine() not in ("x86_64", "AMD64"):
         raise NotRunError("no x86-64 compiler")
-    # -O2 takes twice as long to compile. -Wno-psabi: with AVX its wide vectors would be passed in other registers, which
-    # is the same to functions that are all inlined.
+    # -O2 takes twice as long to compile. -Wno-psabi: with AVX, wide vectors would be passed in other registers, which
+    # is all one to functions that are inlined.
     flags = ["-O1", "-Wno-psabi", "-isystem", simde(), "-include", HERE / "simde.h", "-DFD_EMULATE"]
     return [build(folder, tool("gcc"), special={"avx512.c": flags})], "avx512"
 

@@ -78,7 +78,9 @@ def outs(draw, x, buffer, other):
     x = np.asarray(x)
     dtype = x.dtype.newbyteorder("=")
     kind = draw(
-        st.sampled_from(["none"] * 8 + ["x"] * 4 + ["apart"] * 3 + ["alias", "near", "apart", "apart", "dtype", "shape", "list"])
+        st.sampled_from(
+            ["none"] * 8 + ["x"] * 4 + ["apart"] * 3 + ["alias", "near", "apart", "apart", "dtype", "shape", "list"]
+        )
     )
     if kind in ("none", "x") or dtype.hasobject:
         return x if kind == "x" else None
