@@ -75,7 +75,8 @@ typedef struct {
 fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step);
 
 /*
- * Copies n probabilities, -0.0 as 0; returns the place of the first that is not between 0 and 1, or n.
+ * Copies n probabilities, -0.0 as 0, unless copy is NULL; returns the place of the first that is not between 0 and 1,
+ * or n.
  */
 size_t fd_rates_copy(const double *p, size_t n, double *copy);
 

@@ -4,18 +4,28 @@
 /* Values that are looked at before it is asked whether one was wrong. */
 enum { CHECKED = 1024 };
 
-static int is_wrong(double p) { return !(p >= 0 && p <= 1); }
+/*
+ * The top bit is set where p is not between 0 and 1. The bits of doubles from 0 on are in the doubles' order, NaN above
+ * all, and a negative one has the top bit itself; the sum makes -0.0 to 0.
+ */
+FD_INLINE uint64_t wrong_bit(double p) {
+    const double plain = p + 0.0, one = 1;
+    uint64_t bits, most;
+    memcpy(&bits, &plain, sizeof bits);
+    memcpy(&most, &one, sizeof most);
+    return bits | (most - bits);
+}
 
 size_t fd_rates_copy(const double *p, size_t n, double *copy) {
     for (size_t at = 0; at < n; at += CHECKED) {
         const size_t end = n - at < CHECKED ? n : at + CHECKED;
-        int wrong = 0;
-        for (size_t i = at; i < end; i++) {
-            wrong |= is_wrong(p[i]);
+        uint64_t wrong = 0;
+        for (size_t i = at; i < end; i++)
+            wrong |= wrong_bit(p[i]);
+        for (size_t i = at; copy && i < end; i++)
             copy[i] = p[i] + 0.0;
-        }
-        for (size_t i = at; wrong && i < end; i++)
-            if (is_wrong(p[i]))
+        for (size_t i = at; wrong >> 63 && i < end; i++)
+            if (wrong_bit(p[i]) >> 63)
                 return i;
     }
     return n;

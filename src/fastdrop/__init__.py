@@ -1,20 +1,25 @@
 """Dropout for NumPy at the speed of memory, whose mask is a pure function of key, stream, p and index."""
 
-from ._config import show_config
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ._core import bernoulli, dropout, dropout_backward
 from ._engine import backend, backends, get_num_threads, set_num_threads
-from ._fused import alpha_dropout, bias_dropout_residual, bias_dropout_residual_backward, mc_dropout
 from ._mask import Mask
-from ._monte_carlo import MonteCarlo, monte_carlo
 from ._rng import Rng
 from ._version import __version__
-from .alpha import AlphaDropout, FeatureAlphaDropout
-from .dropblock import DropBlock
-from .embedding import EmbeddingDropout
-from .gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
 from .layers import Dropout, StandardDropout
-from .structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
-from .thinned import ThinnedLinear
+
+if TYPE_CHECKING:
+    from ._config import show_config
+    from ._fused import alpha_dropout, bias_dropout_residual, bias_dropout_residual_backward, mc_dropout
+    from ._monte_carlo import MonteCarlo, monte_carlo
+    from .alpha import AlphaDropout, FeatureAlphaDropout
+    from .dropblock import DropBlock
+    from .embedding import EmbeddingDropout
+    from .gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
+    from .structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
+    from .thinned import ThinnedLinear
 
 __all__ = [
     "AlphaDropout",
@@ -50,3 +55,28 @@ __all__ = [
     "set_num_threads",
     "show_config",
 ]
+
+# What most programs never ask for is imported when it is: the import of fastdrop stays quick.
+_LATER = {
+    "_config": ("show_config",),
+    "_fused": ("alpha_dropout", "bias_dropout_residual", "bias_dropout_residual_backward", "mc_dropout"),
+    "_monte_carlo": ("MonteCarlo", "monte_carlo"),
+    "alpha": ("AlphaDropout", "FeatureAlphaDropout"),
+    "dropblock": ("DropBlock",),
+    "embedding": ("EmbeddingDropout",),
+    "gaussian": ("GaussianDropout", "GaussianNoise", "gaussian_dropout"),
+    "structured": ("DropConnect", "DropPath", "LockedDropout", "SpatialDropout", "UnitDropout"),
+    "thinned": ("ThinnedLinear",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(f".{module}", __name__), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -170,7 +170,7 @@ def bernoulli(shape, p, *, rng=None):
     """
     cdef Mask mask = Mask.__new__(Mask)
     mask.shape, mask.drawn = as_shape(shape), True
-    mask.set_p(p, True)
+    mask.set_p(p, True, False, False)
     mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
     np.empty(mask.shape, np.bool_)  # no room for the result: MemoryError before a stream is taken
     as_rng(rng).take(&mask.key, &mask.stream)

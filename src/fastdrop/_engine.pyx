@@ -54,8 +54,11 @@ cdef fd_draw make_draw_each(fd_key key, uint64_t stream, const fd_rates *rates) 
     return fd_draw_each(key, stream, rates)
 
 
-cdef object array_p(object p):
-    """p as a new read-only array of doubles in [0, 1], or None where it is a number."""
+cdef object array_p(object p, bint keep=True):
+    """p as a read-only array of doubles in [0, 1], or None where it is a number.
+
+    keep: it is a copy, which outlives the call.
+    """
     if not isinstance(p, (np.ndarray, list, tuple)) or (isinstance(p, np.ndarray) and p.ndim == 0):
         return None
     if is_masked(p):
@@ -64,13 +67,14 @@ cdef object array_p(object p):
     if not is_real(given):
         raise TypeError(f"p must be real numbers, got {given.dtype}")
     cdef cnp.ndarray source = np.ascontiguousarray(given, np.float64)
-    cdef cnp.ndarray rates = np.empty((<object> source).shape)
+    cdef cnp.ndarray rates = np.empty((<object> source).shape) if keep else source
     cdef size_t n = cnp.PyArray_SIZE(source)
     cdef size_t wrong = fd_rates_copy(<const double *> cnp.PyArray_DATA(source), n,
-                                      <double *> cnp.PyArray_DATA(rates))
+                                      <double *> cnp.PyArray_DATA(rates) if keep else NULL)
     if wrong < n:
         raise ValueError(f"p must be between 0 and 1, got {given.flat[wrong]}")
-    rates.setflags(write=False)
+    if keep:
+        rates.setflags(write=False)
     return rates
 
 

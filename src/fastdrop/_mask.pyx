@@ -196,13 +196,13 @@ cdef class Mask:
         """The noise shape."""
         return self.shape if self.noise is None else self.noise
 
-    cdef int set_p(self, object p, bint inverted, bint checked=False) except -1:
+    cdef int set_p(self, object p, bint inverted, bint checked=False, bint keep=True) except -1:
         """Take p, after shape and noise: a number, or an array that broadcasts to the noise shape.
 
-        checked: an array is array_p's already.
+        checked: an array is array_p's already. keep: the mask outlives the call.
         """
         if type(p) is not float:
-            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p)
+            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p, keep)
         self.inverted = inverted
         if self.rates is None:
             self.rate = probability(p)
