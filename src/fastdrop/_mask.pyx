@@ -182,8 +182,10 @@ cdef class Mask:
         return self.backward(x, out, "x")
 
     def __reduce__(self):
+        # An array p as plain bytes: NumPy 1 does not read the arrays that NumPy 2 pickles.
+        p = self.rate if self.rates is None else (self.rates.shape, self.rates.astype("<f8").tobytes())
         scale = self.inverted if self.rates is not None else self.factor
-        return _rebuild, (1, self.shape, self.noise, self.p, scale, self.stored, self.fused,
+        return _rebuild, (1, self.shape, self.noise, p, scale, self.stored, self.fused,
                           (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
 
     def __repr__(self):
@@ -332,6 +334,9 @@ def _rebuild(version, shape, noise, p, scale, bits, fused, recipe):
     *words, strides = recipe
     mask.key.k0, mask.key.k1, mask.stream, mask.start = (integer(word, "a word of the recipe", WORD) for word in words)
     mask.noise, mask.strides = check_part(shape, noise, strides, mask.start)
+    if type(p) is tuple:
+        extents, rates = p
+        p = np.frombuffer(rates, "<f8").reshape(as_shape(extents))
     mask.set_p(p, scale != 1)
     if mask.rates is None:
         mask.factor = scale

@@ -18,7 +18,8 @@ static void crashed(int number) {
 int main(int argc, char **argv) {
     FILE *file = argc > 1 ? fopen(argv[1], "r") : NULL;
     long all_failures = 0;
-    only = argc > 2 ? argv[2] : NULL;
+    const char *wanted = argc > 2 ? argv[2] : NULL; /* a backend; then a case */
+    only = argc > 3 ? argv[3] : NULL;
     for (int i = 0; fd_backend_at(i); i++)
         portable = fd_backend_at(i); /* the last */
     signal(SIGSEGV, crashed);
@@ -28,7 +29,7 @@ int main(int argc, char **argv) {
     printf("%s, %s\n", fd_compiler(), fd_has_openmp() ? "OpenMP" : "serial");
     for (int i = 0; fd_backend_at(i); i++) {
         backend = fd_backend_at(i);
-        if (!fd_backend_supported(backend))
+        if (!fd_backend_supported(backend) || (wanted && strcmp(wanted, fd_backend_name(backend)) != 0))
             continue;
         cases = failures = 0;
         if (!file || !check_vectors(file)) {
