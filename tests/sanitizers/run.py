@@ -23,11 +23,11 @@ from emulated.run import (  # noqa: E402
     CSRC,
     FLAGS,
     WARNINGS,
-    FailedError,
     NotRunError,
     compiled,
     execute,
     has_openmp,
+    report,
     tool,
     write_vectors,
 )
@@ -149,21 +149,12 @@ def main(arguments):
     checks = CHECKS | LONG
     if unknown := ", ".join(name for name in names if name not in checks):
         sys.exit(f"no check {unknown}: there are {', '.join(checks)}")
-    counts = dict.fromkeys(("passed", "failed", "not run"), 0)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in names or (checks if "--full" in arguments else CHECKS):
-            begin = time.perf_counter()
-            try:
-                said = checks[name](Path(folder))
-                outcome, line = "passed", f"{name}: {said}; {time.perf_counter() - begin:.1f} s"
-            except NotRunError as reason:
-                outcome, line = "not run", f"NOT RUN: {name}: {reason}"
-            except FailedError as reason:
-                outcome, line = "failed", f"FAILED: {name}: {reason}"
-            counts[outcome] += 1
-            print(line, flush=True)
-    print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
-    return counts["failed"] > 0
+
+    def run(name, folder):
+        begin = time.perf_counter()
+        return f"{checks[name](folder)}; {time.perf_counter() - begin:.1f} s"
+
+    return report(names or (checks if "--full" in arguments else CHECKS), run)
 
 
 if __name__ == "__main__":
