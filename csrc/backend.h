@@ -16,6 +16,12 @@ enum { FD_LINE = 64 }; /* bytes of a cache line, or less */
  */
 size_t fd_ahead(const fd_run *run, size_t bytes, int heavy);
 
+/* round_half_even(p * 2^64), for 0 <= p < 1. */
+uint64_t fd_threshold(double p);
+
+/* One word of a block, by 64 values of p: for what a kernel leaves undecided. */
+uint64_t fd_exact_word(const fd_draw *draw, uint64_t block, size_t word, const double *p);
+
 struct fd_backend {
     const char *name;
     int (*supported)(void);
@@ -23,8 +29,13 @@ struct fd_backend {
     /* The bits of the first `groups` groups of a block: 64 bytes each. */
     void (*draw)(const fd_draw *draw, uint64_t block, int groups, uint8_t *bits);
 
-    /* The same of an array p: words first, first+1, ... of a block, by 64 values of p each. */
+    /* n values of an array p, -0.0 as 0, to `copy` unless that is NULL; whether all are between 0 and 1. */
+    int (*copy_rates)(const double *p, size_t n, double *copy);
+
+    /* Words first, first+1, ... of a block, by 64 values of p each: their bits, and applied in the same pass. */
     void (*draw_each)(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p, uint8_t *bits);
+    void (*dropout_each[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p,
+                                    const void *x, void *y, uint8_t *bits);
 
     /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
     void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,

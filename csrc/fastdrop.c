@@ -1,4 +1,4 @@
-/* Keys, the threshold, and dropout in one pass over contiguous data. */
+/* Keys, and dropout in one pass over contiguous data. */
 #include "fastdrop.h"
 
 #include "bits.h"
@@ -15,18 +15,12 @@ fd_key fd_fold_in(fd_key key, uint64_t v) {
     return (fd_key){mix_b(key.k0 ^ mix_a(v + H)), mix_a(key.k1 + mix_b(v + G))};
 }
 
-/* p * 2^64 to nearest, ties to even. Beyond 2^52 a double is an integer; below, 2^52 + a has no room for fractions. */
-static uint64_t threshold_of(double p) {
-    const double exact = p * 0x1p64, integer = exact + 0x1p52;
-    return exact < 0x1p52 ? (uint64_t)(integer - 0x1p52) : (uint64_t)exact;
-}
-
 fd_draw fd_draw_init(fd_key key, uint64_t stream, double p) {
     fd_draw draw = {.all = p == 1.0};
     draw.c0 = mix_a(key.k0 + G * (stream + 1));
     draw.c1 = mix_b((key.k1 ^ draw.c0) + H * (stream + 1));
     if (!draw.all) {
-        draw.threshold = threshold_of(p);
+        draw.threshold = fd_threshold(p);
         draw.rounds = draw.threshold << 8 != 0;
         while (draw.planes < 8 && draw.threshold << draw.planes != 0)
             draw.planes++;
@@ -68,35 +62,50 @@ static size_t unit_begin(const dropout_job *job, size_t u) {
     return u < blocks ? u * FD_BLOCK - job->lead : job->n;
 }
 
+/*
+ * Elements at .. to-1, or the first of them: as many as are done is the result. Whole blocks, and whole words of an
+ * array p that scales, in one pass.
+ */
+static size_t dropout_some(const dropout_job *job, fd_source *source, size_t at, size_t to) {
+    const fd_backend *backend = job->run->backend;
+    const size_t size = fd_itemsize(job->dtype);
+    const uint64_t index = job->index + at, block = index / FD_BLOCK;
+    const size_t in_block = index % FD_BLOCK, room = FD_BLOCK - in_block / FD_WORD * FD_WORD;
+    const int plain = !source->each && job->values.shift == 0 && job->values.dropped == 0;
+    const uint8_t *x = job->x + at * size;
+    uint8_t *y = job->y + at * size, scratch[FD_BLOCK_BYTES], *bits = job->bits ? job->bits + at / 8 : NULL;
+    size_t count = to - at;
+    if (plain && in_block == 0 && count >= FD_BLOCK) {
+        count = count / FD_BLOCK * FD_BLOCK;
+        backend->dropout[job->dtype](job->draw, block, count / FD_BLOCK, job->values.scale, x, y, bits, job->ahead);
+        return count;
+    }
+    if (!bits)
+        bits = scratch;
+    if (count > room)
+        count = room;
+    if (job->values.p && in_block % FD_WORD == 0 && count >= FD_WORD) {
+        const size_t words = count / FD_WORD;
+        const double *p = walk_on(&source->each->walk, words * FD_WORD, source->each->staged);
+        backend->dropout_each[job->dtype](job->draw, block, in_block / FD_WORD, words, p, x, y, bits);
+        return words * FD_WORD;
+    }
+    fd_draw_run(source, index, count, bits, 0);
+    if (job->values.p)
+        backend->each[job->dtype](bits, count, source->each->p, x, y);
+    else
+        fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->ahead);
+    return count;
+}
+
 static void dropout_units(const void *job_, size_t begin, size_t end) {
     const dropout_job *job = job_;
-    const fd_backend *backend = job->run->backend;
-    const size_t size = fd_itemsize(job->dtype), to = unit_begin(job, end);
-    const int plain = !job->draw->rates && job->values.shift == 0 && job->values.dropped == 0;
+    const size_t to = unit_begin(job, end);
+    size_t at = unit_begin(job, begin);
     fd_each each;
-    fd_source source = fd_source_at(backend, job->draw, unit_begin(job, begin), &each);
-    uint8_t scratch[FD_BLOCK_BYTES];
-    size_t count;
-    for (size_t at = unit_begin(job, begin); at < to; at += count) {
-        const uint64_t index = job->index + at;
-        const uint8_t *x = job->x + at * size;
-        uint8_t *y = job->y + at * size, *bits = job->bits ? job->bits + at / 8 : NULL;
-        const size_t whole = plain && index % FD_BLOCK == 0 ? (to - at) / FD_BLOCK : 0;
-        if (whole > 0) {
-            count = whole * FD_BLOCK;
-            backend->dropout[job->dtype](job->draw, index / FD_BLOCK, whole, job->values.scale, x, y, bits, job->ahead);
-        } else {
-            const size_t room = FD_BLOCK - index % FD_BLOCK / FD_WORD * FD_WORD;
-            count = room < to - at ? room : to - at;
-            if (!bits)
-                bits = scratch;
-            fd_draw_run(&source, index, count, bits, 0);
-            if (job->values.p)
-                backend->each[job->dtype](bits, count, each.p, x, y);
-            else
-                fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->ahead);
-        }
-    }
+    fd_source source = fd_source_at(job->run->backend, job->draw, at, &each);
+    while (at < to)
+        at += dropout_some(job, &source, at, to);
 }
 
 void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,

@@ -78,7 +78,7 @@ fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdi
  * Copies n probabilities, -0.0 as 0, unless copy is NULL; returns the place of the first that is not between 0 and 1,
  * or n.
  */
-size_t fd_rates_copy(const double *p, size_t n, double *copy);
+size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy);
 
 /* All that a mask depends on but the index: made once a call. */
 typedef struct {

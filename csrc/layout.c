@@ -68,6 +68,10 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
     const fd_backend *backend = job->run->backend;
     const ptrdiff_t p_step = job->run_axis.p;
     fd_values values = job->values;
+    if (p && p_step == sizeof(double)) {
+        backend->each[job->dtype](bits, n, (const double *)(const void *)p, x, y);
+        return;
+    }
     if (p && p_step != 0) {
         double gathered[GATHERED];
         for (size_t i = 0, count; i < n; i += count) {

@@ -1,40 +1,37 @@
 /* An array p before it is drawn from: checked, copied, and in as few axes as it can be walked by. */
 #include "rates.h"
 
-/* Values that are looked at before it is asked whether one was wrong. */
-enum { CHECKED = 1024 };
+#include <stdatomic.h>
 
-typedef double pair_of_doubles __attribute__((vector_size(16)));
+#include "parallel.h"
 
-/*
- * The top bit is set where p is not between 0 and 1. The bits of doubles from 0 on are in the doubles' order, NaN above
- * all, and a negative one has the top bit itself; the sum makes -0.0 to 0.
- */
-static fd_pair wrong_bits(pair_of_doubles p) {
-    const uint64_t one = 0x3FF0000000000000;
-    const fd_pair bits = (fd_pair)(p + 0.0);
-    return bits | (one - bits);
+/* Values of a unit of work, and those that a thread must have, or waking it costs more than it gives. */
+enum { UNIT = 1 << 12, VALUES_PER_THREAD = 1 << 16 };
+
+typedef struct {
+    const fd_backend *backend;
+    const double *p;
+    double *copy;
+    size_t n;
+    atomic_int *wrong;
+} copy_job;
+
+static void copy_units(const void *job_, size_t begin, size_t end) {
+    const copy_job *job = job_;
+    const size_t from = begin * UNIT, to = end * UNIT < job->n ? end * UNIT : job->n;
+    if (!job->backend->copy_rates(job->p + from, to - from, job->copy ? job->copy + from : NULL))
+        atomic_store(job->wrong, 1);
 }
 
-static int is_wrong(double p) { return wrong_bits((pair_of_doubles){p, p})[0] >> 63; }
-
-size_t fd_rates_copy(const double *p, size_t n, double *copy) {
-    for (size_t at = 0; at < n; at += CHECKED) {
-        const size_t end = n - at < CHECKED ? n : at + CHECKED;
-        fd_pair wrong = {0, 0};
-        for (size_t i = at; i + 1 < end; i += 2) {
-            pair_of_doubles pair;
-            memcpy(&pair, p + i, sizeof pair);
-            wrong |= wrong_bits(pair);
-        }
-        if ((wrong[0] | wrong[1]) >> 63 || is_wrong(p[end - 1]))
-            for (size_t i = at; i < end; i++)
-                if (is_wrong(p[i]))
-                    return i;
-        for (size_t i = at; copy && i < end; i++)
-            copy[i] = p[i] + 0.0;
-    }
-    return n;
+size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy) {
+    atomic_int wrong = 0;
+    const copy_job job = {run->backend, p, copy, n, &wrong};
+    size_t right = n;
+    fd_parallel(fd_useful(run->threads, n, VALUES_PER_THREAD), (n + UNIT - 1) / UNIT, copy_units, &job);
+    if (wrong)
+        for (right = 0; p[right] >= 0 && p[right] <= 1;)
+            right++;
+    return right;
 }
 
 fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step) {

@@ -20,6 +20,19 @@ FD_INLINE void walk_to(fd_walk *walk, const fd_rates *rates, size_t element) {
     }
 }
 
+FD_INLINE void copy_doubles(double *to, const uint8_t *from, ptrdiff_t step, size_t n) {
+    if (step == sizeof *to) {
+        memcpy(to, from, n * sizeof *to);
+    } else if (step == 0) { /* what is there already is copied, twice as much each time */
+        memcpy(to, from, sizeof *to);
+        for (size_t done = 1; done < n; done *= 2)
+            memcpy(to + done, to, (n - done < done ? n - done : done) * sizeof *to);
+    } else {
+        for (size_t i = 0; i < n; i++, from += step)
+            memcpy(to + i, from, sizeof *to);
+    }
+}
+
 /* The next n values, in `to` or where they are. */
 FD_INLINE const double *walk_on(fd_walk *walk, size_t n, double *to) {
     const fd_rates *rates = walk->rates;
@@ -31,8 +44,7 @@ FD_INLINE const double *walk_on(fd_walk *walk, size_t n, double *to) {
         const size_t room = rates->shape[inner] - walk->i[inner];
         count = room < n - done ? room : n - done;
         if (!in_place)
-            for (size_t j = 0; j < count; j++)
-                memcpy(to + done + j, walk->at + (ptrdiff_t)j * step, sizeof *to);
+            copy_doubles(to + done, walk->at, step, count);
         walk->at += (ptrdiff_t)count * step;
         walk->i[inner] += count;
         for (int d = inner; d > 0 && walk->i[d] == rates->shape[d]; d--) {

@@ -166,16 +166,21 @@ def window_indices(full_shape, start, shape):
 # An array p
 
 
-def kept_each(key, stream, p, indices):
-    """An array p: True where the element is kept at the p of its own, one U an element; p broadcasts to indices."""
-    indices = np.asarray(indices, np.uint64)
-    p = np.broadcast_to(np.asarray(p, np.float64), indices.shape)
+def uniforms(key, stream, indices):
+    """The U of each element, as uint64."""
     i = indices.reshape(-1)
     steps = i >> 3 & 511
     lanes, which = np.unique(8 * (i >> 12) + (i & 7), return_inverse=True)  # every touched lane once
     state = lane_states(fold_in(key, 2**64 - 2), stream, lanes >> 3, lanes & 7)
     outputs = np.array([step(state) for _ in range(int(steps.max(initial=0)) + 1)])
-    u = outputs[steps, which].reshape(indices.shape)
+    return outputs[steps, which].reshape(indices.shape)
+
+
+def kept_each(key, stream, p, indices):
+    """True where the element is kept at the p of its own, one U an element; p broadcasts to indices."""
+    indices = np.asarray(indices, np.uint64)
+    p = np.broadcast_to(np.asarray(p, np.float64), indices.shape)
+    u = uniforms(key, stream, indices)
     t = np.zeros(indices.shape, np.uint64)
     for value in np.unique(p[p < 1]).tolist():
         t[p == value] = threshold(value)

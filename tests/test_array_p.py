@@ -89,13 +89,29 @@ def test_per_element(backend, dtype, n, offset, threads, align):
     assert_guards(p)
 
 
+@pytest.mark.parametrize("each", [1, 64], ids=["every-element", "one-of-a-word"])
+@pytest.mark.parametrize("inverted", [True, False], ids=["inverted", "standard"])
+def test_a_rate_that_is_its_own_u(backend, each, inverted):
+    """Kernels tell U from T by their upper bits: here these are alike, so that the lower ones decide."""
+    n = 20011
+    u = reference.uniforms(KEY, 0, np.arange(n, dtype=np.uint64)).astype(np.float64) * 2.0**-64
+    g = np.random.default_rng(2)
+    p = np.where(np.arange(n) % each == 0, np.clip(u + g.integers(-4, 5, n) * 2.0**-53, 0, 1), g.random(n))
+    x, keep = values(n, np.dtype("f4")), reference.kept_each(KEY, 0, p, np.arange(n))
+    y, mask = fd.dropout(x, p, rng=rng(), inverted=inverted)
+    assert_mask(mask, keep)
+    assert_same(y, reference.apply(x, keep, reference.scale(p) if inverted else 1.0))
+    assert 0.2 < keep[::each].mean() < 0.8
+
+
+@pytest.mark.parametrize("offset", [0, 4095])
 @pytest.mark.parametrize("p_shape", [(256, 4099), (256, 1), (4099,)], ids=["element", "sample", "unit"])
-def test_enough_work_for_a_team(backend, threads, p_shape):
+def test_enough_work_for_a_team(backend, threads, p_shape, offset):
     shape, p = (256, 4099), rates(p_shape)
-    x, keep = values(256 * 4099, np.dtype("f4")).reshape(shape), kept(p_shape, shape, 4095)
+    x, keep = values(256 * 4099, np.dtype("f4")).reshape(shape), kept(p_shape, shape, offset)
     want, packed = reference.apply(x, keep, reference.scale(p)), reference.pack(keep)
     for store in STORES:
-        y, mask = fd.dropout(x, p, rng=rng(), offset=4095, store=store)
+        y, mask = fd.dropout(x, p, rng=rng(), offset=offset, store=store)
         assert_same(y, want)
         np.testing.assert_array_equal(mask.bits, packed)
         assert_same(fd.dropout_backward(x, mask), want)

@@ -29,7 +29,6 @@ FD_INLINE v_u64 v_shr(v_u64 a, int n) { return _mm256_srli_epi64(a, n); }
 FD_INLINE v_u64 v_rotl(v_u64 a, int n) { return _mm256_or_si256(v_shl(a, n), v_shr(a, 64 - n)); }
 FD_INLINE int v_any(v_u64 a) { return !_mm256_testz_si256(a, a); }
 FD_INLINE v_u64 v_lowest(v_u64 a) { return _mm256_and_si256(a, _mm256_sub_epi64(_mm256_setzero_si256(), a)); }
-FD_INLINE v_u64 v_words(const uint64_t *words) { return _mm256_loadu_si256((const __m256i *)words); }
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { _mm256_storeu_si256((__m256i *)bits, a); }
 FD_INLINE void v_fence(void) { _mm_sfence(); }
 
@@ -60,8 +59,21 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 
 #include "stream_tpl.h"
 
+FD_INLINE v_u64 v_complements(const double *p) {
+    return _mm256_castpd_si256(_mm256_sub_pd(_mm256_set1_pd(0x1.fffffffffffffp0), _mm256_loadu_pd(p)));
+}
+
+/* The upper halves are brought together within 128 bits first, and then put in order. */
+FD_INLINE unsigned v_reached(const v_u64 *sums, int bound) {
+    const __m256 upper = _mm256_shuffle_ps(_mm256_castsi256_ps(sums[0]), _mm256_castsi256_ps(sums[1]), 0xDD);
+    const __m256i ordered = _mm256_permute4x64_epi64(_mm256_castps_si256(upper), 0xD8);
+    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(ordered, _mm256_set1_epi32(bound - 1))));
+}
+
 #define V_BYTES 32
 #define R_BYTES 32
+#define wide_f16(halves) ((v_f32)_mm256_cvtph_ps((__m128i)(halves)))
+#define narrow_f16(v) ((v_halves)_mm256_cvtps_ph((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define V_UNROLL FD_UNROLL
 typedef __m256i v_data;
 

@@ -1,17 +1,17 @@
-/* AVX-512 F, BW, DQ and VL: a block's eight lanes in one vector, bits that are mask registers as they are. */
+/* AVX-512 F, BW, DQ and VL, and F16C: a block's eight lanes in one vector, bits that are mask registers as they are. */
 #include "../backend.h"
 
 #ifdef FD_X86
 
 #include <immintrin.h>
 
-/* The compiler's test asks the operating system too. */
+/* The compiler's test asks the operating system too. No processor has these without F16C. */
 static int supported(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-FD_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl")
+FD_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,f16c")
 
 #define V_LANES 8
 typedef __m512i v_u64;
@@ -23,7 +23,6 @@ FD_INLINE v_u64 v_andnot(v_u64 a, v_u64 b) { return _mm512_andnot_si512(a, b); }
 FD_INLINE v_u64 v_mul(v_u64 a, uint64_t b) { return _mm512_mullo_epi64(a, v_set1(b)); }
 FD_INLINE int v_any(v_u64 a) { return _mm512_test_epi64_mask(a, a) != 0; }
 FD_INLINE v_u64 v_lowest(v_u64 a) { return _mm512_and_si512(a, _mm512_sub_epi64(_mm512_setzero_si512(), a)); }
-FD_INLINE v_u64 v_words(const uint64_t *words) { return _mm512_loadu_si512(words); }
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { _mm512_storeu_si512(bits, a); }
 FD_INLINE void v_fence(void) { _mm_sfence(); }
 
@@ -55,8 +54,18 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 
 #include "stream_tpl.h"
 
+FD_INLINE v_u64 v_complements(const double *p) {
+    return _mm512_castpd_si512(_mm512_sub_pd(_mm512_set1_pd(0x1.fffffffffffffp0), _mm512_loadu_pd(p)));
+}
+
+FD_INLINE unsigned v_reached(const v_u64 *sums, uint64_t bound) {
+    return (uint8_t)~_mm512_cmplt_epu64_mask(sums[0], v_set1(bound << 32));
+}
+
 #define V_BYTES 64
 #define R_BYTES 32
+#define wide_f16(halves) ((v_f32)_mm256_cvtph_ps((__m128i)(halves)))
+#define narrow_f16(v) ((v_halves)_mm256_cvtps_ph((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define V_UNROLL FD_UNROLL
 typedef __m512i v_data;
 

@@ -9,51 +9,7 @@ static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *
     }
 }
 
-/*
- * An array p: the element at step t of lane l is 8*t + l, so a word of bits is eight steps of all lanes. Each lane
- * collects its own bits of the word, and the lanes are joined at its end.
- */
-static void draw_each(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p, uint8_t *bits) {
-    enum { VECTORS = FD_LANES / V_LANES };
-    static const uint64_t lane_bits[FD_LANES] = {1, 2, 4, 8, 16, 32, 64, 128};
-    uint64_t threshold[RATES], joined[V_LANES];
-    lanes s[VECTORS];
-    int ones = 0;
-    FD_UNROLL
-    for (int v = 0; v < VECTORS; v++) {
-        s[v] = seed_lanes(draw, block, V_LANES * v);
-        for (size_t step = 0; step < 8 * first; step++)
-            next(&s[v]);
-    }
-    for (size_t w = 0; w < words; w++) {
-        const size_t at = w * FD_WORD % RATES;
-        if (at == 0)
-            ones =
-                thresholds_of(p + w * FD_WORD, words - w < RATES / FD_WORD ? (words - w) * FD_WORD : RATES, threshold);
-        v_u64 dropped[VECTORS], bit = v_words(lane_bits);
-        FD_UNROLL
-        for (int v = 0; v < VECTORS; v++)
-            dropped[v] = v_set1(0);
-        for (int step = 0; step < 8; step++, bit = v_shl(bit, 8)) {
-            FD_UNROLL
-            for (int v = 0; v < VECTORS; v++) {
-                const v_u64 t = v_words(threshold + at + FD_LANES * step + V_LANES * v);
-                dropped[v] = v_xor(dropped[v], v_where_less(next(&s[v]), t, bit));
-            }
-        }
-        uint64_t kept = ~UINT64_C(0);
-        FD_UNROLL
-        for (int v = 0; v < VECTORS; v++) {
-            v_store((uint8_t *)joined, dropped[v]);
-            for (int lane = 0; lane < V_LANES; lane++)
-                kept &= ~(load_le64((const uint8_t *)(joined + lane)) << (V_LANES * v));
-        }
-        for (int i = 0; ones && i < FD_WORD; i++)
-            if (p[w * FD_WORD + i] == 1.0) /* has no T: drops always */
-                kept &= ~(UINT64_C(1) << i);
-        store_le64(bits + 8 * w, kept);
-    }
-}
+#include "each_tpl.h"
 
 #define DTYPE f16
 #define SIZE 2
@@ -114,7 +70,9 @@ const fd_backend BACKEND = {
     NAME,
     supported,
     draw_bits,
+    copy_rates,
     draw_each,
+    {dropout_each_f16, dropout_each_bf16, dropout_each_f32, dropout_each_f64, dropout_each_c64, dropout_each_c128},
     {dropout_f16, dropout_bf16, dropout_f32, dropout_f64, dropout_c64, dropout_c128},
     {apply_f16, apply_bf16, apply_f32, apply_f64, apply_c64, apply_c128},
     {affine_f16, affine_bf16, affine_f32, affine_f64, NULL, NULL},

@@ -17,7 +17,6 @@ FD_INLINE v_u64 v_xor(v_u64 a, v_u64 b) { return veorq_u64(a, b); }
 FD_INLINE v_u64 v_andnot(v_u64 a, v_u64 b) { return vbicq_u64(b, a); }
 FD_INLINE int v_any(v_u64 a) { return (vgetq_lane_u64(a, 0) | vgetq_lane_u64(a, 1)) != 0; }
 FD_INLINE v_u64 v_lowest(v_u64 a) { return vandq_u64(a, vsubq_u64(vdupq_n_u64(0), a)); }
-FD_INLINE v_u64 v_words(const uint64_t *words) { return vld1q_u64(words); }
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { vst1q_u8(bits, vreinterpretq_u8_u64(a)); }
 FD_INLINE void v_fence(void) {}
 
@@ -48,8 +47,27 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 
 #include "stream_tpl.h"
 
+static const uint16_t bit_2[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+
+FD_INLINE v_u64 v_complements(const double *p) {
+    return vreinterpretq_u64_f64(vsubq_f64(vdupq_n_f64(0x1.fffffffffffffp0), vld1q_f64(p)));
+}
+
+FD_INLINE uint16x4_t reached_half(v_u64 low, v_u64 high, uint32_t bound) {
+    const uint32x4_t upper = vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high));
+    return vmovn_u32(vcgeq_u32(upper, vdupq_n_u32(bound)));
+}
+
+FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
+    const uint16x8_t reached =
+        vcombine_u16(reached_half(sums[0], sums[1], bound), reached_half(sums[2], sums[3], bound));
+    return vaddvq_u16(vandq_u16(reached, vld1q_u16(bit_2)));
+}
+
 #define V_BYTES 16
 #define R_BYTES 16
+#define wide_f16(halves) ((v_f32)vcvt_f32_f16((float16x4_t)(halves)))
+#define narrow_f16(v) ((v_halves)vcvt_f16_f32((float32x4_t)(v)))
 #define V_UNROLL FD_UNROLL
 typedef uint8x16_t v_data;
 
@@ -59,7 +77,6 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
 }
 
 /* Each element's bit of the word against its own. */
-static const uint16_t bit_2[8] = {1, 2, 4, 8, 16, 32, 64, 128};
 static const uint32_t bit_4[4] = {1, 2, 4, 8};
 static const uint64_t bit_8[2] = {1, 2};
 

@@ -2,7 +2,8 @@
  * Vectors of reals in the compilers' own vector types, which the passes of values_tpl.h are written in: these are rarer
  * than plain dropout, and one text serves every instruction set. The file that includes this defines
  *
- *   R_BYTES    the bytes of such a vector
+ *   R_BYTES                the bytes of such a vector
+ *   wide_f16 narrow_f16    macros from float16 to float and back, where the processor has instructions for that
  *
  * A storage type (f16 bf16 f32 f64) has load_, store_ and rounded_ (to storage and back); a compute type (f32 f64) has
  * v_<type>, kept_<type>_lanes and chosen_<type>.
@@ -10,6 +11,7 @@
 typedef float v_f32 __attribute__((vector_size(R_BYTES)));
 typedef double v_f64 __attribute__((vector_size(R_BYTES)));
 typedef float v_narrow __attribute__((vector_size(R_BYTES / 2))); /* as many floats as v_f64 has doubles */
+typedef uint32_t v_narrow_bits __attribute__((vector_size(R_BYTES / 2)));
 typedef int32_t v_i32 __attribute__((vector_size(R_BYTES)));
 typedef int64_t v_i64 __attribute__((vector_size(R_BYTES)));
 typedef uint32_t v_bits32 __attribute__((vector_size(R_BYTES)));
@@ -60,6 +62,7 @@ FD_INLINE void store_f64(uint8_t *y, v_f64 v) { memcpy(y, &v, sizeof v); }
 FD_INLINE v_f32 rounded_f32(v_f32 v) { return v; }
 FD_INLINE v_f64 rounded_f64(v_f64 v) { return v; }
 
+#ifndef wide_f16
 /*
  * float16 to float: moving exponent and fraction into place divides the value by 2^112 (the biases are 15 and 127),
  * which the product undoes, for subnormals too; 2^16 is where Inf and NaN land, whose exponent is then all ones.
@@ -85,6 +88,7 @@ FD_INLINE v_halves narrow_f16(v_f32 v) {
     const v_bits32 half = (v_bits32)((is_special & special) | (~is_special & finite));
     return __builtin_convertvector(half | ((v_bits32)v >> 16 & 0x8000), v_halves);
 }
+#endif
 
 /* bfloat16 is the upper half of a float; to nearest even. A NaN's lower half is 0 here, so it stays one. */
 FD_INLINE v_f32 wide_bf16(v_halves halves) { return (v_f32)(__builtin_convertvector(halves, v_bits32) << 16); }
@@ -107,42 +111,26 @@ FD_INLINE void store_bf16(uint8_t *y, v_f32 v) { store_halves(y, narrow_bf16(v))
 FD_INLINE v_f32 rounded_f16(v_f32 v) { return wide_f16(narrow_f16(v)); }
 FD_INLINE v_f32 rounded_bf16(v_f32 v) { return wide_bf16(narrow_bf16(v)); }
 
-enum { RATES = 256 }; /* elements of an array p that are turned into thresholds or scales at a time */
+enum { RATES = 256 }; /* values of an array p that are turned into scales at a time */
 
-/*
- * T = round_half_even(p * 2^64) of n <= RATES values of p, n a multiple of the lanes; the result says whether one of
- * them is 1, which has no T. In two halves, T = upper * 2^32 + lower: the sum with 2^52 rounds p * 2^32 to an integer,
- * what that leaves is exact and in [-2^31, 2^31], and the sum with 1.5 * 2^52 rounds it; the integers are then read off
- * the sums' low bits.
- */
-FD_INLINE int thresholds_of(const double *p, size_t n, uint64_t *threshold) {
-    v_i64 ones = {0};
-    for (size_t i = 0; i < n; i += R_BYTES / 8) {
-        const v_f64 value = load_f64((const uint8_t *)(p + i)), shifted = value * 0x1p32, upper = shifted + 0x1p52;
-        const v_f64 lower = (shifted - (upper - 0x1p52)) * 0x1p32 + 0x1.8p52;
-        const v_bits64 t = ((v_bits64)upper << 32) + (v_bits64)lower - 0x4338000000000000;
-        memcpy(threshold + i, &t, sizeof t);
-        ones |= value == 1.0;
-    }
-    int any = 0;
-    for (int lane = 0; lane < R_BYTES / 8; lane++)
-        any |= ones[lane] != 0;
-    return any;
-}
-
-/* 1 / (1 - p) in double, rounded once, of n <= RATES values of p, each `parts` times. */
+/* 1 / (1 - p) in double, rounded once, of n values of p, n a multiple of the lanes, each `parts` times. */
 FD_INLINE void scales_f32(const double *p, size_t n, float *scale, int parts) {
-    float once[RATES], *to = parts == 1 ? scale : once;
     for (size_t i = 0; i < n; i += R_BYTES / 8) {
         const v_narrow s = __builtin_convertvector(1.0 / (1.0 - load_f64((const uint8_t *)(p + i))), v_narrow);
-        memcpy(to + i, &s, sizeof s);
+        v_bits64 both = __builtin_convertvector((v_narrow_bits)s, v_bits64);
+        both |= both << 32;
+        if (parts == 1)
+            memcpy(scale + i, &s, sizeof s);
+        else
+            memcpy(scale + 2 * i, &both, sizeof both);
     }
-    for (size_t i = 0; parts > 1 && i < n; i++)
-        scale[2 * i] = scale[2 * i + 1] = once[i];
 }
 FD_INLINE void scales_f64(const double *p, size_t n, double *scale, int parts) {
-    for (size_t i = 0; parts == 1 && i < n; i += R_BYTES / 8)
-        store_f64((uint8_t *)(scale + i), 1.0 / (1.0 - load_f64((const uint8_t *)(p + i))));
-    for (size_t i = 0; parts > 1 && i < n; i++)
-        scale[2 * i] = scale[2 * i + 1] = 1.0 / (1.0 - p[i]);
+    for (size_t i = 0; i < n; i += R_BYTES / 8) {
+        const v_f64 s = 1.0 / (1.0 - load_f64((const uint8_t *)(p + i)));
+        for (int lane = 0; parts > 1 && lane < R_BYTES / 8; lane++)
+            scale[2 * (i + lane)] = scale[2 * (i + lane) + 1] = s[lane];
+        if (parts == 1)
+            store_f64((uint8_t *)(scale + i), s);
+    }
 }

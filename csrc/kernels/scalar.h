@@ -20,7 +20,6 @@ FD_INLINE v_u64 v_where_less(v_u64 a, v_u64 b, v_u64 z) { return a < b ? z : 0; 
 FD_INLINE v_u64 v_where_any(v_u64 z, v_u64 a, v_u64 b) { return z ? a : b; }
 FD_INLINE int v_any(v_u64 a) { return a != 0; }
 FD_INLINE v_u64 v_lowest(v_u64 a) { return a & (0 - a); }
-FD_INLINE v_u64 v_words(const uint64_t *words) { return *words; }
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { store_le64(bits, a); }
 
 FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
@@ -30,5 +29,20 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
 }
 
 #include "stream_tpl.h"
+
+FD_INLINE v_u64 v_complements(const double *p) {
+    const double complement = 0x1.fffffffffffffp0 - *p;
+    uint64_t bits;
+    memcpy(&bits, &complement, sizeof bits);
+    return bits;
+}
+
+FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
+    unsigned bits = 0;
+    FD_UNROLL
+    for (int lane = 0; lane < FD_LANES; lane++)
+        bits |= (unsigned)(sums[lane] >> 32 >= bound) << lane;
+    return bits;
+}
 
 #endif

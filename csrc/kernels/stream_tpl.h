@@ -11,7 +11,6 @@
  *   v_any                whether any lane has a bit set
  *   v_lowest             the lowest set bit of each lane, or 0
  *   v_decide             one plane: see below
- *   v_words              of V_LANES words in memory
  *   v_store              as little-endian words
  */
 

@@ -98,6 +98,28 @@ static void JOIN(each_, DTYPE)(const uint8_t *bits, size_t n, const double *p, c
     }
 }
 
+/* Whole words of a block, drawn, scaled and applied in one pass: the divisions take their time while lanes step. */
+static void JOIN(dropout_each_, DTYPE)(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p,
+                                       const void *x, void *y, uint8_t *bits) {
+    const uint8_t *from = x;
+    uint8_t *to = y;
+    lanes s[VECTORS];
+    enter_word(s, draw, block, first);
+    for (size_t w = 0; w < words; w++, p += FD_WORD, from += FD_WORD * SIZE, to += FD_WORD * SIZE) {
+        COMPUTE scale[FD_WORD * PARTS];
+        uint64_t kept = 0, not_dropped = 0;
+        FD_UNROLL
+        for (int step = 0; step < STEPS; step++) {
+            draw_step(s, p, step, &kept, &not_dropped);
+            JOIN(scales_, REAL)(p + FD_LANES * step, FD_LANES, scale + FD_LANES * PARTS * step, PARTS);
+        }
+        if (kept != not_dropped)
+            kept = fd_exact_word(draw, block, first + w, p);
+        store_le64(bits + 8 * w, kept);
+        JOIN(each_word_, DTYPE)(kept, scale, from, to);
+    }
+}
+
 /* dropout(x + bias) + residual, each step rounded as if it were stored. bias and residual may be NULL. */
 FD_INLINE void JOIN(residual_word_, DTYPE)(uint64_t word, COMPUTE scale, const uint8_t *x, const uint8_t *bias,
                                            const uint8_t *residual, uint8_t *y) {

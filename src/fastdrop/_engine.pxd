@@ -8,7 +8,7 @@ cdef tuple call_key(fd_key key, uint64_t stream)
 cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept
 cdef fd_draw make_draw_each(fd_key key, uint64_t stream, const fd_rates *rates) noexcept
 cdef object array_p(object p, bint keep=*)
-cdef fd_rates rates_of(cnp.ndarray p) noexcept
+cdef fd_rates rates_of(cnp.ndarray p, tuple extents)
 cdef void dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index, const fd_values *values,
                              cnp.ndarray x, cnp.ndarray y, uint8_t *bits) noexcept
 cdef int draw_bits(const fd_draw *draw, tuple noise, tuple strides, uint64_t start, uint8_t *bits) except -1

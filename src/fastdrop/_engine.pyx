@@ -68,9 +68,15 @@ cdef object array_p(object p, bint keep=True):
         raise TypeError(f"p must be real numbers, got {given.dtype}")
     cdef cnp.ndarray source = np.ascontiguousarray(given, np.float64)
     cdef cnp.ndarray rates = np.empty((<object> source).shape) if keep else source
-    cdef size_t n = cnp.PyArray_SIZE(source)
-    cdef size_t wrong = fd_rates_copy(<const double *> cnp.PyArray_DATA(source), n,
-                                      <double *> cnp.PyArray_DATA(rates) if keep else NULL)
+    cdef fd_run run = current()
+    cdef size_t wrong, n = cnp.PyArray_SIZE(source)
+    cdef const double *values = <const double *> cnp.PyArray_DATA(source)
+    cdef double *copy = <double *> cnp.PyArray_DATA(rates) if keep else NULL
+    if n < RELEASE:
+        wrong = fd_rates_copy(&run, values, n, copy)
+    else:
+        with nogil:
+            wrong = fd_rates_copy(&run, values, n, copy)
     if wrong < n:
         raise ValueError(f"p must be between 0 and 1, got {given.flat[wrong]}")
     if keep:
@@ -78,14 +84,14 @@ cdef object array_p(object p, bint keep=True):
     return rates
 
 
-cdef fd_rates rates_of(cnp.ndarray p) noexcept:
-    """An array p of doubles, which must outlive the result."""
+cdef fd_rates rates_of(cnp.ndarray p, tuple extents):
+    """An array p of doubles, broadcast to the extents; it must outlive the result."""
     cdef size_t shape[64]
     cdef ptrdiff_t step[64]
-    cdef int d, ndim = cnp.PyArray_NDIM(p)
+    cdef int d, ndim = len(extents), missing = ndim - cnp.PyArray_NDIM(p)
     for d in range(ndim):
-        shape[d] = cnp.PyArray_DIM(p, d)
-        step[d] = cnp.PyArray_STRIDE(p, d)
+        shape[d] = extents[d]
+        step[d] = 0 if d < missing or cnp.PyArray_DIM(p, d - missing) == 1 else cnp.PyArray_STRIDE(p, d - missing)
     return fd_rates_of(<const double *> cnp.PyArray_DATA(p), ndim, shape, step)
 
 

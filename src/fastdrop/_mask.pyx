@@ -211,7 +211,8 @@ cdef class Mask:
             self.factor = inverse_of_keeping(self.rate) if inverted else 1.0
             return 0
         try:
-            np.broadcast_to(self.rates, self.extents())
+            if self.rates.shape != self.extents():
+                np.broadcast_to(self.rates, self.extents())
         except ValueError:
             raise ValueError(
                 f"p must broadcast to the noise shape {self.extents()}, got {self.p.shape}") from None
@@ -230,7 +231,7 @@ cdef class Mask:
         """What the bits follow from; rates is room for an array p."""
         if self.rates is None:
             return make_draw(self.key, self.stream, self.rate)
-        rates[0] = rates_of(np.broadcast_to(self.rates, self.extents()))
+        rates[0] = rates_of(self.rates, self.extents())
         return make_draw_each(self.key, self.stream, rates)
 
     cdef bytes packed(self):
@@ -280,7 +281,7 @@ cdef class Mask:
                 bits = <uint8_t *> PyBytes_AS_STRING(temporary)
             draw_bits(&draw, self.extents(), self.strides, self.start, bits)
         if values.p != NULL:
-            p = np.broadcast_to(self.rates, self.shape)
+            p = self.rates if self.rates.shape == self.shape else np.broadcast_to(self.rates, self.shape)
         return apply_bits(bits, self.noise, dtype, &values, p, x, y)
 
     cdef cnp.ndarray backward(self, object x, object out, str name):

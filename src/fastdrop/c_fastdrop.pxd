@@ -34,7 +34,7 @@ cdef extern from "fastdrop.h" nogil:
 
     fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step)
 
-    size_t fd_rates_copy(const double *p, size_t n, double *copy)
+    size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy)
 
     ctypedef struct fd_draw:
         uint64_t c0

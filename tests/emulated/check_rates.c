@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { MOST = 60000 };
+enum { MOST = 60000, RATES_OF_A_TEAM = 70001 };
 
 static uint64_t uniforms[MOST];
 static double memory[MOST], rates[MOST]; /* where the values lie; those of the elements in C order */
@@ -34,14 +34,18 @@ static const struct layout {
     {"window-3d", 3, {4, 10, 33}, {1, 0, 4}, {5000, 90, 1}},
 };
 
-/* Any p, 0 and 1, what has few bits and many, and what has its own U for a threshold, or that of a neighbour. */
+/*
+ * Any p, 0 and 1, what has few bits and many; and in every other word one that has its own U for a threshold, or the
+ * U of a neighbour: kernels tell U from T by their upper bits, and draw a word again where these are alike.
+ */
 static double rate(size_t i, uint64_t u) {
     static const double some[] = {0, 1, .5, .1, 0x1p-20, 1 - 0x1p-53, 0x1p-64, 0x1p-65, -0.0, 0x1p-1074, .25, .75};
     const uint64_t r = random_word(i);
-    const double own = (double)u * 0x1p-64;
+    if (i % 64 == random_word(i / 64) % 128)
+        return fmin(fmax((double)u * 0x1p-64 + ((double)(r % 9) - 4) * 0x1p-53, 0), 1);
     if (r % 2 == 0)
         return some[r / 2 % COUNT(some)];
-    return r % 4 == 1 ? (double)(r >> 11) * 0x1p-53 : own < 1 && r % 8 == 3 ? own - own * 0x1p-53 : own;
+    return (double)(r >> 11) * 0x1p-53;
 }
 
 static ptrdiff_t place_of(const struct layout *layout, size_t element) {
@@ -117,9 +121,10 @@ static void check_layout(const struct layout *layout, uint64_t index) {
 
 /* A copy is as checked: the first wrong value is found, wherever it is, and nothing after n is touched. */
 static void check_copy(void) {
-    static const size_t sizes[] = {0, 1, 1023, 1024, 1025, 3000};
+    static const size_t sizes[] = {0, 1, 3, 4095, 4096, 4097, 30000, RATES_OF_A_TEAM};
     static const double wrong[] = {-0x1p-1074, 1 + 0x1p-52, -1, INFINITY, -INFINITY, NAN};
-    double copy[3001], p[3000];
+    const fd_run run = {backend, 2, SIZE_MAX};
+    static double copy[RATES_OF_A_TEAM + 1], p[RATES_OF_A_TEAM];
     for (size_t s = 0; s < COUNT(sizes); s++) {
         const size_t n = sizes[s];
         if (!begin("rates-copy-%zu", n))
@@ -127,7 +132,8 @@ static void check_copy(void) {
         for (size_t i = 0; i < n; i++)
             p[i] = rate(i, 0);
         copy[n] = 7;
-        const size_t found = fd_rates_copy((const double *)(const void *)fenced(RATES, p, n * sizeof *p), n, copy);
+        const size_t found =
+            fd_rates_copy(&run, (const double *)(const void *)fenced(RATES, p, n * sizeof *p), n, copy);
         if (found != n || copy[n] != 7)
             fail("a wrong value found, or one past the end written", found);
         for (size_t i = 0; i < n; i++) {
@@ -139,7 +145,7 @@ static void check_copy(void) {
             const size_t at = w * n / COUNT(wrong);
             p[n - 1] = -2;
             p[at] = wrong[w];
-            if (fd_rates_copy(p, n, copy) != at)
+            if (fd_rates_copy(&run, p, n, copy) != at)
                 fail("wrong value not found", at);
             p[at] = 0;
         }

@@ -269,10 +269,9 @@ static uint64_t part(const operands *in, const fd_run *run) {
 }
 
 static uint64_t rates_copy(const operands *in, const fd_run *run) {
-    (void)run;
     const size_t bytes = in->n * sizeof(double);
     uint8_t *to = take(in->where, bytes);
-    const size_t wrong = fd_rates_copy((const double *)(const void *)in->p, in->n, (double *)(void *)to);
+    const size_t wrong = fd_rates_copy(run, (const double *)(const void *)in->p, in->n, (double *)(void *)to);
     const uint64_t sum = digest(wrong, to, bytes);
     give(in->where, to, bytes);
     return sum;
