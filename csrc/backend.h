@@ -22,6 +22,8 @@ uint64_t fd_threshold(double p);
 /* One word of a block, by 64 values of p: for what a kernel leaves undecided. */
 uint64_t fd_exact_word(const fd_draw *draw, uint64_t block, size_t word, const double *p);
 
+struct fd_walk; /* rates.h */
+
 struct fd_backend {
     const char *name;
     int (*supported)(void);
@@ -32,10 +34,10 @@ struct fd_backend {
     /* n values of an array p, -0.0 as 0, to `copy` unless that is NULL; whether all are between 0 and 1. */
     int (*copy_rates)(const double *p, size_t n, double *copy);
 
-    /* Words first, first+1, ... of a block, by 64 values of p each: their bits, and applied in the same pass. */
+    /* Words first, first+1, ... of a block, by 64 values of p each: their bits; drawn and applied in one pass. */
     void (*draw_each)(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p, uint8_t *bits);
-    void (*dropout_each[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p,
-                                    const void *x, void *y, uint8_t *bits);
+    void (*dropout_each[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t first, size_t words,
+                                    struct fd_walk *walk, const void *x, void *y, uint8_t *bits);
 
     /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
     void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,

@@ -86,8 +86,7 @@ static size_t dropout_some(const dropout_job *job, fd_source *source, size_t at,
         count = room;
     if (job->values.p && in_block % FD_WORD == 0 && count >= FD_WORD) {
         const size_t words = count / FD_WORD;
-        const double *p = walk_on(&source->each->walk, words * FD_WORD, source->each->staged);
-        backend->dropout_each[job->dtype](job->draw, block, in_block / FD_WORD, words, p, x, y, bits);
+        backend->dropout_each[job->dtype](job->draw, block, in_block / FD_WORD, words, &source->each->walk, x, y, bits);
         return words * FD_WORD;
     }
     fd_draw_run(source, index, count, bits, 0);

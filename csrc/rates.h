@@ -4,7 +4,7 @@
 
 #include "backend.h"
 
-typedef struct {
+typedef struct fd_walk {
     const fd_rates *rates;
     const uint8_t *at;
     size_t i[FD_MAX_DIMS];
@@ -23,10 +23,14 @@ FD_INLINE void walk_to(fd_walk *walk, const fd_rates *rates, size_t element) {
 FD_INLINE void copy_doubles(double *to, const uint8_t *from, ptrdiff_t step, size_t n) {
     if (step == sizeof *to) {
         memcpy(to, from, n * sizeof *to);
-    } else if (step == 0) { /* what is there already is copied, twice as much each time */
-        memcpy(to, from, sizeof *to);
-        for (size_t done = 1; done < n; done *= 2)
-            memcpy(to + done, to, (n - done < done ? n - done : done) * sizeof *to);
+    } else if (step == 0) {
+        fd_pair twice;
+        memcpy(&twice, from, sizeof *to);
+        twice[1] = twice[0];
+        FD_UNROLL_4
+        for (size_t i = 0; i + 1 < n; i += 2)
+            memcpy(to + i, &twice, sizeof twice);
+        memcpy(to + n - 1, from, sizeof *to);
     } else {
         for (size_t i = 0; i < n; i++, from += step)
             memcpy(to + i, from, sizeof *to);

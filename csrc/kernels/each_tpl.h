@@ -12,6 +12,8 @@
  * always.) A word with an S between is drawn again in full. So is every word with an S that has the upper half of 2^62
  * - 1, for these alone are looked at: one S in 2^20.
  */
+#include "../rates.h"
+
 enum { VECTORS = FD_LANES / V_LANES, STEPS = FD_WORD / FD_LANES };
 
 /* The lanes at the start of a word: the element at step t of lane l is 8*t + l, so a word is eight steps of all. */
@@ -53,6 +55,7 @@ static int copy_rates(const double *p, size_t n, double *copy) {
     v_i64 right = (v_f64){0} == 0.0;
     double rest[AT_ONCE] = {0};
     size_t i = 0;
+    FD_UNROLL_4
     for (; i + AT_ONCE <= n; i += AT_ONCE) {
         const v_f64 value = load_f64((const uint8_t *)(p + i)) + 0.0;
         right &= (value >= 0.0) & (value <= 1.0);

@@ -111,7 +111,7 @@ FD_INLINE void store_bf16(uint8_t *y, v_f32 v) { store_halves(y, narrow_bf16(v))
 FD_INLINE v_f32 rounded_f16(v_f32 v) { return wide_f16(narrow_f16(v)); }
 FD_INLINE v_f32 rounded_bf16(v_f32 v) { return wide_bf16(narrow_bf16(v)); }
 
-enum { RATES = 256 }; /* values of an array p that are turned into scales at a time */
+enum { RATES = 256 }; /* values of an array p that are brought together, or turned into scales, at a time */
 
 /* 1 / (1 - p) in double, rounded once, of n values of p, n a multiple of the lanes, each `parts` times. */
 FD_INLINE void scales_f32(const double *p, size_t n, float *scale, int parts) {

@@ -99,15 +99,19 @@ static void JOIN(each_, DTYPE)(const uint8_t *bits, size_t n, const double *p, c
 }
 
 /* Whole words of a block, drawn, scaled and applied in one pass: the divisions take their time while lanes step. */
-static void JOIN(dropout_each_, DTYPE)(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p,
-                                       const void *x, void *y, uint8_t *bits) {
+static void JOIN(dropout_each_, DTYPE)(const fd_draw *draw, uint64_t block, size_t first, size_t words,
+                                       struct fd_walk *walk, const void *x, void *y, uint8_t *bits) {
     const uint8_t *from = x;
     uint8_t *to = y;
+    const double *p = NULL;
+    double staged[RATES];
     lanes s[VECTORS];
     enter_word(s, draw, block, first);
     for (size_t w = 0; w < words; w++, p += FD_WORD, from += FD_WORD * SIZE, to += FD_WORD * SIZE) {
         COMPUTE scale[FD_WORD * PARTS];
         uint64_t kept = 0, not_dropped = 0;
+        if (w % (RATES / FD_WORD) == 0)
+            p = walk_on(walk, words - w < RATES / FD_WORD ? (words - w) * FD_WORD : RATES, staged);
         FD_UNROLL
         for (int step = 0; step < STEPS; step++) {
             draw_step(s, p, step, &kept, &not_dropped);
