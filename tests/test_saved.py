@@ -86,6 +86,13 @@ OF_MASK = {  # what of saved("bits") is spoilt: (how, error, message)
         ValueError,
         "p must broadcast to the noise shape (3, 21), got (22,)",
     ),
+    "p-type": ({"p": ("f8", (21,), bytes(168))}, TypeError, "a pickled array must be of a NumPy type, got 'f8'"),
+    "p-object": (
+        {"p": (np.object_, (21,), bytes(168))},
+        ValueError,
+        "cannot create an OBJECT array from memory buffer",
+    ),
+    "p-shape": ({"p": (np.float64, (22,), bytes(168))}, ValueError, "cannot reshape array of size 21 into shape (22,)"),
     "scale": ({"scale": np.inf}, ValueError, "the scale of a pickled Mask must be finite and positive, got inf"),
     "scale-p": ({"p": [0.5] * 21}, TypeError, "a pickled Mask must say whether its array p is inverted, got float"),
     "bits-type": ({"bits": bytearray(8)}, TypeError, "bits must be bytes, got bytearray"),

@@ -8,9 +8,10 @@ cdef extern from "numpy/arrayobject.h":  # what NumPy's own pxd lacks
 cdef bint is_masked(object x) except -1
 cdef bint is_real(object x) except -1
 cdef double probability(object p) except -1.0
-cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct)
-cdef cnp.ndarray new_like(cnp.ndarray x, bint direct)
-cdef cnp.ndarray output(object out, cnp.ndarray x, str name)
+cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype)
+cdef int array_of(object a, str name, str dtype) except -1
+cdef cnp.ndarray output(object out, cnp.ndarray source, str name)
+cpdef cnp.ndarray result(cnp.ndarray x, object out, str name)
 cdef bint same_elements(object x, object out) except -1
 cdef bint apart(object x, object out) except -1
 cdef bint keeps_bits(object store) except -1

@@ -64,8 +64,8 @@ cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
     return 1
 
 
-cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct):
-    """x as a plain ndarray of a known dtype; direct: it is aligned and in native byte order."""
+cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype):
+    """x as a plain ndarray of a known dtype."""
     cdef cnp.ndarray array
     if type(x) is not cnp.ndarray:
         if is_masked(x):
@@ -76,13 +76,20 @@ cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype, bint *direct):
         raise TypeError(
             f"{name} must have dtype float16, bfloat16, float32, float64, complex64 or complex128, "
             f"got {array.dtype}: cast it first, as in {name}.astype(numpy.float32)")
-    direct[0] = cnp.PyArray_ISBEHAVED_RO(array)
     return array
 
 
-cdef cnp.ndarray new_like(cnp.ndarray x, bint direct):
+cdef int array_of(object a, str name, str dtype) except -1:
+    """Refuse what is not an array of that dtype."""
+    if not isinstance(a, np.ndarray) or a.dtype != dtype:
+        got = a.dtype if isinstance(a, np.ndarray) else type(a).__name__
+        raise TypeError(f"{name} must be a {dtype} array, got {got}")
+    return 0
+
+
+cdef cnp.ndarray new_like(cnp.ndarray x):
     """An empty array of x's shape, layout and native dtype."""
-    if direct and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_TYPE(x) < NPY_USERDEF:
+    if cnp.PyArray_ISBEHAVED_RO(x) and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_TYPE(x) < NPY_USERDEF:
         return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), 0)
     # Not dtype=: where the allocation fails, NumPy 1.24 to 1.26 then lose a reference to the dtype.
     return np.empty_like(x.view(x.dtype.newbyteorder("=")), subok=False)
@@ -91,8 +98,7 @@ cdef cnp.ndarray new_like(cnp.ndarray x, bint direct):
 def check_array(x, name):
     """x as a plain ndarray of one of the dtypes."""
     cdef fd_dtype dtype
-    cdef bint direct
-    return floating(x, name, &dtype, &direct)
+    return floating(x, name, &dtype)
 
 
 cdef bint overlaps_itself(object out) except -1:
@@ -146,9 +152,9 @@ cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
     return out
 
 
-def result(cnp.ndarray x, out, str name):
+cpdef cnp.ndarray result(cnp.ndarray x, object out, str name):
     """Where the result for an array goes: out, where it is fit for that, or a new array."""
-    return new_like(x, cnp.PyArray_ISBEHAVED_RO(x)) if out is None else output(out, x, name)
+    return new_like(x) if out is None else output(out, x, name)
 
 
 cdef bint keeps_bits(object store) except -1:

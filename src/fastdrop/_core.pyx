@@ -6,11 +6,11 @@ import numpy as np
 
 cimport numpy as cnp
 
-from ._checks cimport floating, keeps_bits, new_like, output, probability
+from ._checks cimport floating, probability
 from ._engine cimport array_p
 from ._mask cimport Mask
 from ._rng cimport as_rng, row_of
-from .c_fastdrop cimport fd_dtype
+from .c_fastdrop cimport fd_dtype, fd_values
 
 from ._geometry import as_shape, resolve
 
@@ -21,25 +21,17 @@ cdef tuple drop(object x, object p, object rng, object out, object noise_shape, 
                 object store, object inverted, object row_axis, bint checked):
     """dropout; the rows of an rng run along row_axis, None: along no axis. checked: p has been."""
     cdef fd_dtype dtype
-    cdef bint direct
-    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
+    cdef cnp.ndarray source = floating(x, "x", &dtype)
     cdef Mask mask = Mask.__new__(Mask)
-    cdef bint stored = keeps_bits(store)
+    cdef fd_values values
     cdef object row = 0 if row_axis is None else row_of(rng)
     mask.shape = (<object> source).shape
     mask.drawn = True
     if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row:
         mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row, row_axis or 0)
     mask.set_p(p, inverted, checked)
-    y = new_like(source, direct) if out is None else output(out, source, "x")
-    if stored:
-        mask.make_store()
-    as_rng(rng).take(&mask.key, &mask.stream)
-    if not direct:
-        cnp.PyArray_CopyInto(y, source)
-        source = y
-    mask.run(dtype, source, y, True, mask.values())
-    return y, mask
+    values = mask.values()
+    return mask.forward(dtype, source, out, rng, store, &values)
 
 
 def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits", inverted=True):

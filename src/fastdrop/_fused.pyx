@@ -7,7 +7,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.math cimport sqrt
 from libc.stdint cimport uint8_t
 
-from ._checks cimport apart, floating, keeps_bits, new_like, output, probability, same_elements
+from ._checks cimport apart, floating, keeps_bits, output, probability, result, same_elements
 from ._engine cimport bias_residual, bias_residual_backward, draw_samples, make_draw
 from ._mask cimport Mask
 from ._rng cimport Rng, as_rng, row_of
@@ -68,24 +68,16 @@ def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, w
     (True, True)
     """
     cdef fd_dtype dtype
-    cdef bint direct
-    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y
+    cdef cnp.ndarray source = floating(x, "x", &dtype)
     cdef Mask mask = Mask.__new__(Mask)
-    cdef bint stored = keeps_bits(store)
+    cdef fd_values values
     if dtype >= FD_C64:
         raise TypeError(f"x must have a real dtype, got {source.dtype}: alpha dropout has no complex form")
     mask.shape, mask.drawn, mask.rate = (<object> source).shape, True, probability(p)
-    mask.factor = alpha_values(mask.rate).scale
+    values = alpha_values(mask.rate)
+    mask.factor = values.scale
     mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
-    y = new_like(source, direct) if out is None else output(out, source, "x")
-    if stored:
-        mask.make_store()
-    as_rng(rng).take(&mask.key, &mask.stream)
-    if not direct:
-        cnp.PyArray_CopyInto(y, source)
-        source = y
-    mask.run(dtype, source, y, True, alpha_values(mask.rate))
-    return y, mask
+    return mask.forward(dtype, source, out, rng, store, &values)
 
 
 cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
@@ -93,8 +85,7 @@ cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
     if operand is None:
         return None
     cdef fd_dtype dtype
-    cdef bint direct
-    cdef cnp.ndarray array = floating(operand, name, &dtype, &direct)
+    cdef cnp.ndarray array = floating(operand, name, &dtype)
     if (<object> array).shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {(<object> array).shape}")
     if array.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
@@ -166,8 +157,7 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
            [4.5, 6.5, 8.5]])
     """
     cdef fd_dtype dtype
-    cdef bint direct
-    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y, into, tiled = None
+    cdef cnp.ndarray source = floating(x, "x", &dtype), y, into, tiled = None
     cdef Mask mask = Mask.__new__(Mask)
     cdef bint stored = keeps_bits(store)
     cdef fd_draw draw
@@ -180,10 +170,8 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
     mask.factor = 1 / (1 - mask.rate) if mask.rate < 1 else np.inf
     mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
     mask.fused = 1 | (added is not None) << 1 | (skipped is not None) << 2
-    if out is None:
-        y = new_like(source, direct)
-    else:
-        y = output(out, source, "x")
+    y = result(source, out, "x")
+    if out is not None:
         check_apart(bias, "bias", y, False)
         check_apart(residual, "residual", y, True)
     if stored:
@@ -235,16 +223,15 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     array([4., 2., 2.])
     """
     cdef fd_dtype dtype
-    cdef bint direct
     if type(mask) is not Mask:
         raise TypeError(f"mask must be a fastdrop.Mask, got {type(mask).__name__}")
     cdef Mask kept = mask
     if not kept.fused:
         raise ValueError("mask must come from bias_dropout_residual, got another function's")
-    cdef cnp.ndarray source = floating(dy, "dy", &dtype, &direct), dx, into, sums
+    cdef cnp.ndarray source = floating(dy, "dy", &dtype), dx, into, sums
     if (<object> source).shape != kept.shape:
         raise ValueError(f"dy must have the mask's shape {kept.shape}, got {(<object> source).shape}")
-    dx = new_like(source, direct) if out is None else output(out, source, "dy")
+    dx = result(source, out, "dy")
     dresidual = None
     if kept.fused & 4:
         dresidual = source.copy() if same_memory(dx, source) else dy if isinstance(dy, np.ndarray) else source
@@ -304,8 +291,7 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     True
     """
     cdef fd_dtype dtype
-    cdef bint direct
-    cdef cnp.ndarray source = floating(x, "x", &dtype, &direct), y, into
+    cdef cnp.ndarray source = floating(x, "x", &dtype), y, into
     cdef double rate = probability(p)
     cdef fd_key key
     count = natural(samples, "samples", 1)
@@ -317,9 +303,10 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
         if isinstance(out, np.ndarray) and not apart(source, out):
             raise ValueError("out must be apart from x, got an overlap")
         y = output(out, np.broadcast_to(source, (count, *shape)), "x")
+    source = contiguous(source)
     into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
     key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
-    draw_samples(key, rate, dtype, start, count, contiguous(source), into)
+    draw_samples(key, rate, dtype, start, count, source, into)
     if into is not y:
         cnp.PyArray_CopyInto(y, into)
     return y

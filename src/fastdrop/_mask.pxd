@@ -22,8 +22,11 @@ cdef class Mask:
     cdef int set_p(self, object p, bint inverted, bint checked=*, bint keep=*) except -1
     cdef int make_store(self) except -1
     cdef Py_ssize_t nbytes(self) except -1
-    cdef fd_draw spec(self, fd_rates *rates)
+    cdef fd_draw spec(self, fd_rates *rates) noexcept
     cdef bytes packed(self)
-    cdef fd_values values(self)
-    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, bint fill, fd_values values) except -1
+    cdef fd_values values(self) noexcept
+    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, const fd_values *values, bint draws,
+                 object rng) except -1
+    cdef tuple forward(self, fd_dtype dtype, cnp.ndarray x, object out, object rng, object store,
+                       const fd_values *values)
     cdef cnp.ndarray backward(self, object x, object out, str name)

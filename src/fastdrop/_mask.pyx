@@ -11,12 +11,14 @@ from libc.float cimport FLT_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t
 
-from ._checks cimport floating, integer, new_like, output, probability
+from ._checks cimport array_of, floating, integer, keeps_bits, probability, result
 from ._engine cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each, rates_of
+from ._rng cimport as_rng
 from .c_fastdrop cimport fd_draw, fd_dtype, fd_rates, fd_values
 
 from ._geometry import as_shape
-from ._saved import check_bits, check_function, check_part, check_version
+from ._saved import (
+    check_bits, check_function, check_inverted, check_part, check_scale, check_version, from_plain, to_plain)
 from ._seeds import WORD
 
 cnp.import_array()
@@ -88,9 +90,7 @@ cdef class Mask:
         >>> fd.Mask.from_bool(np.array([True, False]), p=0.75).scale
         4.0
         """
-        if not isinstance(a, np.ndarray) or a.dtype != np.bool_:
-            got = a.dtype if isinstance(a, np.ndarray) else type(a).__name__
-            raise TypeError(f"a must be a bool array, got {got}")
+        array_of(a, "a", "bool")
         return _given(np.packbits(a, bitorder="little").tobytes(), a.shape, p, scale)
 
     @staticmethod
@@ -116,9 +116,7 @@ cdef class Mask:
         >>> fd.Mask.from_bits(np.array([5], np.uint8), 3, p=0.5).to_bool()
         array([ True, False,  True])
         """
-        if not isinstance(bits, np.ndarray) or bits.dtype != np.uint8:
-            got = bits.dtype if isinstance(bits, np.ndarray) else type(bits).__name__
-            raise TypeError(f"bits must be a uint8 array, got {got}")
+        array_of(bits, "bits", "uint8")
         return _given(bits.tobytes(), as_shape(shape), p, scale)
 
     @property
@@ -182,10 +180,8 @@ cdef class Mask:
         return self.backward(x, out, "x")
 
     def __reduce__(self):
-        # An array p as plain bytes: NumPy 1 does not read the arrays that NumPy 2 pickles.
-        p = self.rate if self.rates is None else (self.rates.shape, self.rates.astype("<f8").tobytes())
         scale = self.inverted if self.rates is not None else self.factor
-        return _rebuild, (1, self.shape, self.noise, p, scale, self.stored, self.fused,
+        return _rebuild, (1, self.shape, self.noise, to_plain(self.p), scale, self.stored, self.fused,
                           (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
 
     def __repr__(self):
@@ -227,7 +223,7 @@ cdef class Mask:
     cdef Py_ssize_t nbytes(self) except -1:
         return (math.prod(self.extents()) + 7) // 8
 
-    cdef fd_draw spec(self, fd_rates *rates):
+    cdef fd_draw spec(self, fd_rates *rates) noexcept:
         """What the bits follow from; rates is room for an array p."""
         if self.rates is None:
             return make_draw(self.key, self.stream, self.rate)
@@ -245,7 +241,7 @@ cdef class Mask:
             draw_bits(&draw, self.extents(), self.strides, self.start, <uint8_t *> PyBytes_AS_STRING(bits))
         return bits
 
-    cdef fd_values values(self):
+    cdef fd_values values(self) noexcept:
         """What the gradient makes of an element."""
         cdef fd_values values = fd_values(self.factor, 0, 0, NULL)
         if self.rates is not None:
@@ -254,47 +250,63 @@ cdef class Mask:
                 values.p = <const double *> cnp.PyArray_DATA(<cnp.ndarray> self.rates)
         return values
 
-    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, bint fill, fd_values values) except -1:
-        """y from x, aligned and native, one the other or apart; `fill`: the store is still to be filled."""
+    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, const fd_values *values, bint draws,
+                 object rng) except -1:
+        """y from x, one the other or apart; y is aligned and native.
+
+        draws: a stream of rng is taken, after all that may fail, and the store is filled.
+        """
         cdef fd_draw draw
         cdef fd_rates rates
+        cdef cnp.ndarray source = x if cnp.PyArray_ISBEHAVED_RO(x) else y, p = None
+        cdef bytes packed = self.stored
+        cdef bint make = draws or packed is None
+        cdef bint at_once = (make and self.noise is None and self.strides is None
+                             and cnp.PyArray_IS_C_CONTIGUOUS(source) and cnp.PyArray_IS_C_CONTIGUOUS(y))
         cdef uint8_t *bits = NULL
-        cdef bytes temporary
-        cdef cnp.ndarray p = None
+        if packed is None and not at_once:
+            packed = PyBytes_FromStringAndSize(NULL, self.nbytes())
+        if packed is not None:
+            bits = <uint8_t *> PyBytes_AS_STRING(packed)
+        if values.p != NULL and not at_once:
+            p = self.rates if self.rates.shape == self.shape else np.broadcast_to(self.rates, self.shape)
+        if draws:
+            as_rng(rng).take(&self.key, &self.stream)
+        if source is not x:
+            cnp.PyArray_CopyInto(y, x)
         if self.drawn and self.rates is None and self.rate == 0:
-            if x is not y:
-                cnp.PyArray_CopyInto(y, x)
+            if source is not y:
+                cnp.PyArray_CopyInto(y, source)
             return 0
         if self.rates is None and (self.factor == INFINITY or (self.drawn and self.rate == 1)):  # nothing is kept
             (<object> y).fill(0)
             return 0
-        if self.stored is not None:
-            bits = <uint8_t *> PyBytes_AS_STRING(self.stored)
-        if fill or bits == NULL:
+        if make:
             draw = self.spec(&rates)
-            if (self.noise is None and self.strides is None
-                    and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_IS_C_CONTIGUOUS(y)):
-                dropout_contiguous(&draw, dtype, self.start, &values, x, y, bits)
+            if at_once:
+                dropout_contiguous(&draw, dtype, self.start, values, source, y, bits)
                 return 0
-            if bits == NULL:
-                temporary = PyBytes_FromStringAndSize(NULL, self.nbytes())
-                bits = <uint8_t *> PyBytes_AS_STRING(temporary)
             draw_bits(&draw, self.extents(), self.strides, self.start, bits)
-        if values.p != NULL:
-            p = self.rates if self.rates.shape == self.shape else np.broadcast_to(self.rates, self.shape)
-        return apply_bits(bits, self.noise, dtype, &values, p, x, y)
+        return apply_bits(bits, self.noise, dtype, values, p, source, y)
+
+    cdef tuple forward(self, fd_dtype dtype, cnp.ndarray x, object out, object rng, object store,
+                       const fd_values *values):
+        """What a function returns, y and this mask, which is yet to be drawn."""
+        cdef cnp.ndarray y = result(x, out, "x")
+        cdef tuple both = (y, self)
+        if keeps_bits(store):
+            self.make_store()
+        self.run(dtype, x, y, values, True, rng)
+        return both
 
     cdef cnp.ndarray backward(self, object x, object out, str name):
         cdef fd_dtype dtype
-        cdef bint direct
-        cdef cnp.ndarray source = floating(x, name, &dtype, &direct), y
+        cdef cnp.ndarray source = floating(x, name, &dtype), y
+        cdef fd_values values = self.values()
         if (<object> source).shape != self.shape:
             raise ValueError(f"{name} must have the mask's shape {self.shape}, got {(<object> source).shape}")
-        y = new_like(source, direct) if out is None else output(out, source, name)
-        if not direct:
-            cnp.PyArray_CopyInto(y, source)
-            source = y
-        self.run(dtype, source, y, False, self.values())
+        y = result(source, out, name)
+        self.run(dtype, source, y, &values, False, None)
         return y
 
 
@@ -335,18 +347,11 @@ def _rebuild(version, shape, noise, p, scale, bits, fused, recipe):
     *words, strides = recipe
     mask.key.k0, mask.key.k1, mask.stream, mask.start = (integer(word, "a word of the recipe", WORD) for word in words)
     mask.noise, mask.strides = check_part(shape, noise, strides, mask.start)
-    if type(p) is tuple:
-        extents, rates = p
-        p = np.frombuffer(rates, "<f8").reshape(as_shape(extents))
-    mask.set_p(p, scale != 1)
+    mask.set_p(from_plain(p), True)
     if mask.rates is None:
-        mask.factor = scale
-        if not 0 < mask.factor <= FLT_MAX and not mask.factor == inverse_of_keeping(mask.rate):
-            raise ValueError(f"the scale of a pickled Mask must be finite and positive, got {scale}")
-    elif type(scale) is bool:
-        mask.inverted = scale
+        mask.factor = check_scale(scale, mask.rate)
     else:
-        raise TypeError(f"a pickled Mask must say whether its array p is inverted, got {type(scale).__name__}")
+        mask.inverted = check_inverted(scale)
     plain = mask.noise is None and mask.strides is None and mask.rates is None
     mask.fused = check_function(fused, shape, plain)
     if bits is not None:

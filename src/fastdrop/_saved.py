@@ -9,6 +9,7 @@ from ._geometry import INDICES, Ints, as_shape
 from ._seeds import WORD
 
 STATE = ("version", "key", "counter", "spawned", "row")
+FLT_MAX = float(np.finfo(np.float32).max)
 
 
 def check_state(state: object) -> tuple[int, int, int, int, int]:
@@ -37,6 +38,23 @@ def check_version(version: object, of: str) -> None:
         raise ValueError(f"the version of a pickled {of} must be 1, got {version!r}")
 
 
+def to_plain(value: Any) -> Any:
+    """Return an array as its type, shape and bytes, since NumPy 1 does not read the arrays that NumPy 2 pickles."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return value.dtype.type, value.shape, value.astype(value.dtype.newbyteorder("<")).tobytes()
+
+
+def from_plain(value: Any) -> Any:
+    """Return what `to_plain` was given."""
+    if type(value) is not tuple:
+        return value
+    kind, shape, data = value
+    if not (isinstance(kind, type) and issubclass(kind, np.generic)):
+        raise TypeError(f"a pickled array must be of a NumPy type, got {kind!r}")
+    return np.frombuffer(data, np.dtype(kind).newbyteorder("<")).astype(kind, copy=False).reshape(as_shape(shape))
+
+
 def check_part(shape: Ints, noise: Any, strides: Any, start: int) -> tuple[Ints | None, Ints | None]:
     """Return the noise shape and the steps of a mask that was pickled, if they fit its shape and the index."""
     extents = shape
@@ -54,6 +72,20 @@ def check_part(shape: Ints, noise: Any, strides: Any, start: int) -> tuple[Ints 
     if last >= INDICES:
         raise ValueError(f"the last index of a pickled Mask must be below 2**64, got {last}")
     return noise, strides
+
+
+def check_scale(scale: Any, p: float) -> Any:
+    """Return the scale of a mask that was pickled."""
+    if not (0 < scale <= FLT_MAX or scale == (math.inf if p == 1 else 1 / (1 - p))):
+        raise ValueError(f"the scale of a pickled Mask must be finite and positive, got {scale}")
+    return scale
+
+
+def check_inverted(scale: Any) -> bool:
+    """Return what a mask of an array p has in place of its scale: whether p gives it."""
+    if type(scale) is not bool:
+        raise TypeError(f"a pickled Mask must say whether its array p is inverted, got {type(scale).__name__}")
+    return scale
 
 
 def check_bits(bits: Any, shape: Ints) -> None:
