@@ -152,5 +152,5 @@ def test_refused_arguments():
         fd.DropBlock([0.5], 3)
     layer = fd.DropBlock(0.5, 2)
     layer(np.ones((2, 1, 3, 3)))
-    with pytest.raises(ValueError, match=re.escape("dy must have the mask's shape (2, 1, 3, 3), got (1, 1, 3, 3)")):
+    with pytest.raises(ValueError, match=re.escape("dy must have the output's shape (2, 1, 3, 3), got (1, 1, 3, 3)")):
         layer.backward(np.ones((1, 1, 3, 3)))

@@ -165,7 +165,7 @@ def test_gaussian_dropout_layer(dtype):
         assert layer.backward(out, out=out) is out
         assert_same(out, times(dy, noise))
     assert layer.mask is None
-    with pytest.raises(ValueError, match=re.escape("dy must have the noise's shape (60,), got (3,)")):
+    with pytest.raises(ValueError, match=re.escape("dy must have the output's shape (60,), got (3,)")):
         layer.backward(dy[:3])
     with pytest.raises(ValueError, match="p must be less than 1"):
         layer.p = 1

@@ -130,6 +130,8 @@ def test_standard_dropout_of_an_array_p_in_eval_mode():
     layer = fd.StandardDropout([0, 0.25, 1]).eval()
     assert_same(layer(np.full((2, 3), np.inf)), np.array([[np.inf, np.inf, 0]] * 2))
     assert_same(layer.backward(np.ones((2, 3))), np.array([[1, 0.75, 0]] * 2))
+    with pytest.raises(ValueError, match=re.escape("dy must have the output's shape (2, 3), got (3,)")):
+        layer.backward(np.ones(3))
 
 
 def test_standard_dropout_in_place():

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ._checks import check_array, result
 from ._core import check_p, dropout_backward
 from ._mask import Mask, identity
+from ._reals import multiply
 from ._rng import Rng, own_rng
 from ._saved import check_version
 
@@ -32,6 +34,9 @@ class Layer:
     """
 
     _rate = "p"  # its name in the state
+    _factor: Any = None  # what the last forward multiplied by, where that was no mask, and its shape
+    _shape: tuple[int, ...] = ()
+    _multiply = staticmethod(multiply)  # x by a factor into y
 
     def __init__(self, p: Any, rng: AnyRng) -> None:
         self._p = self._checked(p)
@@ -50,6 +55,7 @@ class Layer:
 
     def _evaluate(self, x: Array) -> Array:
         """Return the output in eval mode."""
+        self._factor = None
         return x
 
     @property
@@ -96,7 +102,9 @@ class Layer:
         return self.forward(x, rng)
 
     def backward(self, dy: Array, out: Array | None = None) -> Array:
-        """Compute the gradient of the last forward: masked and scaled, or `dy` itself after one in eval mode.
+        """Compute the gradient of the last forward: `dy` masked and scaled as `x` was.
+
+        Where that returned `x` itself, in eval mode, it is `dy` itself.
 
         Parameters
         ----------
@@ -118,9 +126,14 @@ class Layer:
             return dropout_backward(dy, self.mask, out=out)
         if not self._ran:
             raise RuntimeError("backward needs a forward before it")
-        if out is None:
-            return dy
-        return dropout_backward(dy, identity(np.shape(dy)), out=out)
+        if self._factor is None:
+            return dy if out is None else dropout_backward(dy, identity(np.shape(dy)), out=out)
+        dy = check_array(dy, "dy")
+        if dy.shape != self._shape:
+            raise ValueError(f"dy must have the output's shape {self._shape}, got {dy.shape}")
+        dx = result(dy, out, "dy")
+        self._multiply(dy, self._factor, dx)
+        return dx
 
     def train(self) -> Self:
         """Switch dropping on; returns the layer."""

@@ -72,16 +72,18 @@ class DropBlock(Layer):
     def __init__(self, p: Rate = 0.5, block_size: SupportsIndex = 7, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
         self.block_size = natural(block_size, "block_size", 1)
-        self.masks: list[Mask] = []
-        self._shape: tuple[int, ...] | None = None  # of the last x that was dropped from
+
+    @property
+    def masks(self) -> list[Mask]:
+        """The mask of each sample of the last forward."""
+        return self._factor or []
 
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, None]:
         x = check_array(x, "x")
         y = result(x, None, "x")
-        kept = self._draw(x.shape, rng)
-        masks = [_sample_mask(sample, self._p) for sample in kept]
-        _apply(masks, x, y)
-        self.masks, self._shape = masks, x.shape
+        masks = [_sample_mask(sample, self._p) for sample in self._draw(x.shape, rng)]
+        self._multiply(x, masks, y)
+        self._factor, self._shape = masks, x.shape
         return y, None
 
     def _draw(self, shape: tuple[int, ...], rng: AnyRng) -> NDArray[np.bool_]:
@@ -98,30 +100,10 @@ class DropBlock(Layer):
         rate = 1.0 if self._p == 1 else self._p * height * width / (b * b * rows * columns)
         return ~_blocks(bernoulli((samples, channels, rows, columns), rate, rng=rng), b)
 
-    def _evaluate(self, x: Array) -> Array:
-        self.masks, self._shape = [], None
-        return x
-
-    def backward(self, dy: Array, out: Array | None = None) -> Array:
-        """Compute the gradient of the last forward: masked and scaled sample by sample, or `dy` after one in eval mode.
-
-        Parameters
-        ----------
-        dy, out
-            As in `Dropout.backward`.
-
-        Returns
-        -------
-        ndarray
-        """
-        if self._shape is None:
-            return super().backward(dy, out)
-        dy = check_array(dy, "dy")
-        if dy.shape != self._shape:
-            raise ValueError(f"dy must have the mask's shape {self._shape}, got {dy.shape}")
-        dx = result(dy, out, "dy")
-        _apply(self.masks, dy, dx)
-        return dx
+    @staticmethod
+    def _multiply(x: Array, factor: list[Mask], y: Array) -> None:
+        for mask, source, target in zip(factor, x, y, strict=True):
+            mask.apply(source, out=target)
 
 
 def _blocks(seeds: NDArray[np.bool_], b: int) -> NDArray[np.bool_]:
@@ -141,8 +123,3 @@ def _sample_mask(kept: NDArray[np.bool_], p: float) -> Mask:
     """Return the mask of one sample, which restores its sum in expectation."""
     count = np.count_nonzero(kept)
     return Mask.from_bool(kept, p, kept.size / count if count else None)
-
-
-def _apply(masks: list[Mask], x: Array, y: Array) -> None:
-    for mask, source, target in zip(masks, x, y, strict=True):
-        mask.apply(source, out=target)

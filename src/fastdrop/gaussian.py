@@ -83,6 +83,8 @@ def gaussian_dropout(
 class GaussianDropout(Layer):
     """Multiplies by Gaussian noise of mean 1 and variance ``p / (1 - p)``, as `gaussian_dropout`; nothing is dropped.
 
+    The gradient is ``dy * noise``.
+
     Parameters
     ----------
     p : float
@@ -111,39 +113,14 @@ class GaussianDropout(Layer):
 
     def __init__(self, p: SupportsFloat = 0.5, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
-        self._noise: Array | None = None  # of the last forward, if that was in training mode
 
     def _checked(self, p: Any) -> float:
         return _below_one(p)
 
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, None]:
-        y, self._noise = gaussian_dropout(x, self._p, rng=rng)
+        y, self._factor = gaussian_dropout(x, self._p, rng=rng)
+        self._shape = y.shape
         return y, None
-
-    def _evaluate(self, x: Array) -> Array:
-        self._noise = None
-        return x
-
-    def backward(self, dy: Array, out: Array | None = None) -> Array:
-        """Compute the gradient of the last forward: ``dy * noise``, or `dy` itself after one in eval mode.
-
-        Parameters
-        ----------
-        dy, out
-            As in `Dropout.backward`.
-
-        Returns
-        -------
-        ndarray
-        """
-        if self._noise is None:
-            return super().backward(dy, out)
-        dy = check_array(dy, "dy")
-        if dy.shape != self._noise.shape:
-            raise ValueError(f"dy must have the noise's shape {self._noise.shape}, got {dy.shape}")
-        dx = result(dy, out, "dy")
-        multiply(dy, self._noise, dx)
-        return dx
 
 
 class GaussianNoise(Layer):

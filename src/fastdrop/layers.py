@@ -130,7 +130,7 @@ class StandardDropout(Dropout):
     """Dropout in its original formulation: kept elements stay as they are, and eval mode scales all by ``1 - p``.
 
     It equals inverted dropout in expectation, but for the factor ``1 - p`` throughout. Where p is 1, eval mode gives
-    +0.0, as training does.
+    +0.0, as training does. After a forward in eval mode, backward too scales.
 
     Parameters
     ----------
@@ -162,37 +162,18 @@ class StandardDropout(Dropout):
         store: Store = "bits",
     ) -> None:
         super().__init__(p, rng=rng, noise_shape=noise_shape, inplace=inplace, store=store, inverted=False)
-        self._factor: Any = None  # of the last forward in eval mode
 
     def _evaluate(self, x: Array) -> Array:
+        source = check_array(x, "x")
+        y = result(source, x if self.inplace else None, "x")
         factor = 1 - self._p
-        y = _scaled(x, factor, x if self.inplace else None, "x")
-        self._factor = factor
+        self._multiply(source, factor, y)
+        self._factor, self._shape = factor, y.shape
         return y
 
-    def backward(self, dy: Array, out: Array | None = None) -> Array:
-        """Compute the gradient of the last forward: masked, or after one in eval mode scaled by ``1 - p``.
-
-        Parameters
-        ----------
-        dy, out
-            As in `Dropout.backward`.
-
-        Returns
-        -------
-        ndarray
-        """
-        if self.mask is not None or not self._ran:
-            return super().backward(dy, out)
-        return _scaled(dy, self._factor, out, "dy")
-
-
-def _scaled(x: Array, factor: Any, out: Array | None, name: str) -> Array:
-    """Return ``x * factor``, +0.0 where the factor is 0."""
-    x = check_array(x, name)
-    y = result(x, out, name)
-    multiply(x, factor, y)
-    zero = np.equal(factor, 0)
-    if zero.any():  # no NaN from an infinity, as in training
-        y[np.broadcast_to(zero, y.shape)] = 0
-    return y
+    @staticmethod
+    def _multiply(x: Array, factor: Any, y: Array) -> None:
+        multiply(x, factor, y)
+        zero = np.equal(factor, 0)
+        if zero.any():  # no NaN from an infinity, as in training
+            y[np.broadcast_to(zero, y.shape)] = 0
