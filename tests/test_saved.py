@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from conftest import assert_same
+from ml_dtypes import bfloat16
 
 import fastdrop as fd
 
@@ -165,6 +167,8 @@ OF_LAYER = {
     "version": ({"version": 2}, ValueError, "the version of a pickled layer must be 1, got 2"),
     "p": ({"_p": 1.5}, ValueError, "p must be between 0 and 1, got 1.5"),
     "p-array": ({"_p": np.array([0.5, np.nan])}, ValueError, "p must be between 0 and 1, got nan"),
+    "p-plain": ({"_p": (np.float64, (2,), bytes(15))}, ValueError, "buffer size must be a multiple of element size"),
+    "factor": ({"_factor": "2"}, TypeError, "a pickled layer's _factor is of a wrong type: str"),
     "rng": ({"_rng": 3}, TypeError, "a pickled layer's _rng is of a wrong type: int"),
     "mask": ({"mask": np.ones(3, bool)}, TypeError, "a pickled layer's mask is of a wrong type: ndarray"),
     "training": ({"training": 1}, TypeError, "a pickled layer's training is of a wrong type: int"),
@@ -185,6 +189,29 @@ def test_a_layers_state_must_be_whole():
     refused(layer.__setstate__, [[1]], TypeError, "the state of a pickled layer must be a dict, got list")
     refused(layer.load_state_dict, [[1]], TypeError, "state must be a mapping, got list")
     assert layer.p == 0.5
+
+
+LAYERS = {  # with arrays: what makes the layer, and its last forward
+    "Dropout": lambda: (layer := fd.Dropout(RATES, rng=1), layer(X)),
+    "UnitDropout": lambda: (layer := fd.UnitDropout(RATES, rng=1, store="recipe"), layer(X)),
+    "StandardDropout": lambda: (layer := fd.StandardDropout(RATES).eval(), layer(X)),
+    "GaussianDropout": lambda: (layer := fd.GaussianDropout(0.3, rng=1), layer(X)),
+    "GaussianDropout-bfloat16": lambda: (layer := fd.GaussianDropout(0.3, rng=1), layer(X.astype(bfloat16))),
+    "DropBlock": lambda: (layer := fd.DropBlock(0.3, 2, rng=1), layer(X[None, None])),
+    "EmbeddingDropout": lambda: (layer := fd.EmbeddingDropout(rng=1), layer(X, [1, 2, 1])),
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layers_arrays_are_plain(name, protocol):
+    layer, y = LAYERS[name]()
+    pickled = pickle.dumps(layer, protocol)
+    assert not re.search(rb"numpy\.?_?core|multiarray|reconstruct|frombuffer", pickled)
+    copy = pickle.loads(pickled)
+    assert_same(copy.backward(y), layer.backward(y))
+    np.testing.assert_array_equal(copy.p, layer.p)
+    assert copy.state_dict() == layer.state_dict()
 
 
 def test_an_array_p_stays_read_only_in_a_pickle():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ._core import check_p, dropout_backward
 from ._mask import Mask, identity
 from ._reals import multiply
 from ._rng import Rng, own_rng
-from ._saved import check_version
+from ._saved import check_version, from_plain, to_plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,15 @@ class Layer:
     _factor: Any = None  # what the last forward multiplied by, where that was no mask, and its shape
     _shape: tuple[int, ...] = ()
     _multiply = staticmethod(multiply)  # x by a factor into y
+    # What a pickle is checked for. Arrays among these are plain there; what a user has made and lent stays as it is.
+    _kinds: ClassVar[dict[str, Any]] = {
+        "_p": object,
+        "_rng": Rng,
+        "mask": Mask | None,
+        "training": bool,
+        "_ran": bool,
+        "_factor": np.ndarray | list | float | None,
+    }
 
     def __init__(self, p: Any, rng: AnyRng) -> None:
         self._p = self._checked(p)
@@ -177,17 +186,19 @@ class Layer:
         self._p, self.training = p, training
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"version": 1, **vars(self)}
+        plain = {name: to_plain(getattr(self, name)) for name in self._kinds}
+        return {"version": 1, **vars(self), **plain}
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, dict):
             raise TypeError(f"the state of a pickled layer must be a dict, got {type(state).__name__}")
         state = dict(state)
         check_version(state.pop("version", None), "layer")
-        for name, kind in {"_rng": Rng, "mask": Mask | None, "training": bool, "_ran": bool}.items():
-            if not isinstance(state.get(name), kind):
-                raise TypeError(f"a pickled layer's {name} is of a wrong type: {type(state.get(name)).__name__}")
-        state["_p"] = self._checked(state.get("_p"))
+        for name, kind in self._kinds.items():
+            value = state[name] = from_plain(state.get(name))
+            if not isinstance(value, kind):
+                raise TypeError(f"a pickled layer's {name} is of a wrong type: {type(value).__name__}")
+        state["_p"] = self._checked(state["_p"])
         vars(self).update(state)
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -55,6 +55,8 @@ class EmbeddingDropout(Layer):
     >>> bool((dtable[3] == 2 * layer.mask.scale * layer.mask.to_bool()[0]).all())
     True
     """
+
+    _kinds: ClassVar[dict[str, Any]] = {**Layer._kinds, "_words": np.ndarray}
 
     def __init__(self, p: Rate = 0.5, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
