@@ -13,6 +13,7 @@ from setuptools.command.build_ext import build_ext
 
 CORE = [path for path in sorted(glob.glob("csrc/*.c") + glob.glob("csrc/kernels/*.c")) if path != "csrc/example.c"]
 HEADERS = sorted(glob.glob("csrc/*.h") + glob.glob("csrc/kernels/*.h"))
+EXTENSIONS = ("_alpha", "_checks", "_core", "_engine", "_mask", "_residual", "_rng", "_samples", "_thinned")
 # The mask's arithmetic is exact and the scale's is IEEE: no contraction, no fast-math, no -march.
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-fvisibility=hidden"]
 
@@ -65,7 +66,7 @@ shutil.copyfile("tests/vectors.json", "src/fastdrop/vectors.json")
 setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=cythonize(
-        [extension(name) for name in ("_checks", "_core", "_engine", "_fused", "_mask", "_rng", "_thinned")],
+        [extension(name) for name in EXTENSIONS],
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,

@@ -11,9 +11,11 @@ from ._version import __version__
 from .layers import Dropout, StandardDropout
 
 if TYPE_CHECKING:
+    from ._alpha import alpha_dropout
     from ._config import show_config
-    from ._fused import alpha_dropout, bias_dropout_residual, bias_dropout_residual_backward, mc_dropout
     from ._monte_carlo import MonteCarlo, monte_carlo
+    from ._residual import bias_dropout_residual, bias_dropout_residual_backward
+    from ._samples import mc_dropout
     from .alpha import AlphaDropout, FeatureAlphaDropout
     from .dropblock import DropBlock
     from .embedding import EmbeddingDropout
@@ -58,9 +60,11 @@ __all__ = [
 
 # What most programs never ask for is imported when it is: the import of fastdrop stays quick.
 _LATER = {
+    "_alpha": ("alpha_dropout",),
     "_config": ("show_config",),
-    "_fused": ("alpha_dropout", "bias_dropout_residual", "bias_dropout_residual_backward", "mc_dropout"),
     "_monte_carlo": ("MonteCarlo", "monte_carlo"),
+    "_residual": ("bias_dropout_residual", "bias_dropout_residual_backward"),
+    "_samples": ("mc_dropout",),
     "alpha": ("AlphaDropout", "FeatureAlphaDropout"),
     "dropblock": ("DropBlock",),
     "embedding": ("EmbeddingDropout",),

@@ -9,6 +9,7 @@ cdef bint is_masked(object x) except -1
 cdef bint is_real(object x) except -1
 cdef double probability(object p) except -1.0
 cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype)
+cdef cnp.ndarray contiguous(cnp.ndarray x)
 cdef int array_of(object a, str name, str dtype) except -1
 cdef cnp.ndarray output(object out, cnp.ndarray source, str name)
 cpdef cnp.ndarray result(cnp.ndarray x, object out, str name)

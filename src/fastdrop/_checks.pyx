@@ -95,6 +95,11 @@ cdef cnp.ndarray new_like(cnp.ndarray x):
     return np.empty_like(x.view(x.dtype.newbyteorder("=")), subok=False)
 
 
+cdef cnp.ndarray contiguous(cnp.ndarray x):
+    """x in C order, aligned and native: itself, or a copy."""
+    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
+
+
 def check_array(x, name):
     """x as a plain ndarray of one of the dtypes."""
     cdef fd_dtype dtype

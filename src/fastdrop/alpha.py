@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
 
-from ._fused import alpha_dropout
+from ._alpha import alpha_dropout
 from ._layer import Layer
 from .structured import channel_axis_number, feature_maps
 

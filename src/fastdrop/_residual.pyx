@@ -1,83 +1,20 @@
-"""What saves whole passes over memory: alpha dropout, bias + dropout + residual, many Monte Carlo samples at once."""
+"""bias + dropout + residual and the gradients, each in one pass over memory."""
 
 import numpy as np
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.math cimport sqrt
 from libc.stdint cimport uint8_t
 
-from ._checks cimport apart, floating, keeps_bits, output, probability, result, same_elements
-from ._engine cimport bias_residual, bias_residual_backward, draw_samples, make_draw
+from ._checks cimport apart, contiguous, floating, keeps_bits, probability, result, same_elements
+from ._engine cimport bias_residual, bias_residual_backward, make_draw
 from ._mask cimport Mask
-from ._rng cimport Rng, as_rng, row_of
-from .c_fastdrop cimport FD_BIAS_SLACK, FD_C64, fd_draw, fd_dtype, fd_key, fd_values
+from ._rng cimport as_rng, row_of
+from .c_fastdrop cimport FD_BIAS_SLACK, FD_C64, fd_draw, fd_dtype
 
-from ._checks import natural
 from ._geometry import resolve
-from ._rng import own_rng
 
 cnp.import_array()
-
-
-# SELU's limit for large negative inputs, -scale * alpha: Klambauer et al. 2017, with PyTorch's digits.
-cdef double ALPHA = -1.7580993408473766
-
-
-cdef fd_values alpha_values(double p) noexcept:
-    """What alpha dropout makes of an element: a * x + b where kept, a * ALPHA + b where dropped."""
-    cdef double a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
-    return fd_values(a, -a * ALPHA * p, a * ALPHA * (1 - p), NULL)
-
-
-def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits"):
-    """Drop elements to SELU's negative limit, and restore mean and variance by an affine map.
-
-    Parameters
-    ----------
-    x : array_like
-        Of dtype float16, bfloat16, float32 or float64; any shape and layout.
-    p : float
-        The probability of dropping, 0 <= p <= 1.
-    rng, out, noise_shape, offset, window, store
-        As in `dropout`.
-
-    Returns
-    -------
-    y : ndarray
-        ``a * x + b`` where kept, ``a * alpha' + b`` where dropped, with ``alpha' = -1.7580993408473766``,
-        ``a = 1 / sqrt((alpha'**2 * p + 1) * (1 - p))`` and ``b = -a * alpha' * p``; +0.0 everywhere at p = 1.
-    mask : Mask
-        For `dropout_backward`: its `scale` is a.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Before anything is written or drawn.
-
-    References
-    ----------
-    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
-
-    Examples
-    --------
-    >>> import fastdrop as fd, numpy as np
-    >>> x = np.random.default_rng(0).standard_normal(100_000)
-    >>> y, mask = fd.alpha_dropout(x, 0.2, rng=0)
-    >>> bool(abs(y.mean()) < 0.02), bool(abs(y.std() - 1) < 0.02)
-    (True, True)
-    """
-    cdef fd_dtype dtype
-    cdef cnp.ndarray source = floating(x, "x", &dtype)
-    cdef Mask mask = Mask.__new__(Mask)
-    cdef fd_values values
-    if dtype >= FD_C64:
-        raise TypeError(f"x must have a real dtype, got {source.dtype}: alpha dropout has no complex form")
-    mask.shape, mask.drawn, mask.rate = (<object> source).shape, True, probability(p)
-    values = alpha_values(mask.rate)
-    mask.factor = values.scale
-    mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
-    return mask.forward(dtype, source, out, rng, store, &values)
 
 
 cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
@@ -92,10 +29,6 @@ cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
         raise ValueError(
             f"{name} must have dtype {x.dtype.newbyteorder('=')}, got {array.dtype.newbyteorder('=')}")
     return contiguous(array)
-
-
-cdef cnp.ndarray contiguous(cnp.ndarray x):
-    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
 
 
 cdef bint same_memory(cnp.ndarray a, object b) noexcept:
@@ -249,64 +182,3 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     if dtype >= FD_C64:
         sums = sums.view(np.complex128)
     return dx, sums.astype(source.dtype), dresidual
-
-
-def mc_dropout(x, p, samples, *, rng=None, out=None):
-    """Draw many samples of dropout of one array, which is read once: Monte Carlo dropout.
-
-    Parameters
-    ----------
-    x : array_like
-        As in `dropout`.
-    p : float
-        The probability of dropping, 0 <= p <= 1.
-    samples : int
-        How many, at least 1.
-    rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
-        Sample t is the first draw of ``rng.fold_in(t)``: an Rng gives its key and no stream, and the same samples at
-        every call. None: a new key at every call.
-    out : ndarray, optional
-        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, apart from x.
-
-    Returns
-    -------
-    ndarray
-        Of shape ``(samples, *x.shape)``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Before anything is written or drawn.
-
-    References
-    ----------
-    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
-
-    Examples
-    --------
-    >>> import fastdrop as fd, numpy as np
-    >>> rng = fd.Rng(0)
-    >>> y = fd.mc_dropout(np.ones(4), 0.5, 3, rng=rng)
-    >>> np.array_equal(y[2], fd.dropout(np.ones(4), 0.5, rng=rng.fold_in(2))[0])
-    True
-    """
-    cdef fd_dtype dtype
-    cdef cnp.ndarray source = floating(x, "x", &dtype), y, into
-    cdef double rate = probability(p)
-    cdef fd_key key
-    count = natural(samples, "samples", 1)
-    shape = (<object> source).shape
-    _, start, _ = resolve(shape, None, 0, None, row_of(rng))
-    if out is None:
-        y = np.empty((count, *shape), source.dtype.newbyteorder("="))
-    else:
-        if isinstance(out, np.ndarray) and not apart(source, out):
-            raise ValueError("out must be apart from x, got an overlap")
-        y = output(out, np.broadcast_to(source, (count, *shape)), "x")
-    source = contiguous(source)
-    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
-    key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
-    draw_samples(key, rate, dtype, start, count, source, into)
-    if into is not y:
-        cnp.PyArray_CopyInto(y, into)
-    return y

@@ -1,26 +1,14 @@
-from typing import Any, SupportsFloat, SupportsIndex, TypeVar
+from typing import Any, SupportsFloat, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._checks import Store
-from ._core import NoiseShape, Window
 from ._mask import Mask
 from ._rng import AnyRng
 
 _D = TypeVar("_D", bound=np.inexact[Any])
 
-def alpha_dropout(
-    x: NDArray[_D],
-    p: SupportsFloat = 0.5,
-    *,
-    rng: AnyRng = None,
-    out: NDArray[_D] | None = None,
-    noise_shape: NoiseShape | None = None,
-    offset: SupportsIndex = 0,
-    window: Window | None = None,
-    store: Store = "bits",
-) -> tuple[NDArray[_D], Mask]: ...
 def bias_dropout_residual(
     x: NDArray[_D],
     bias: ArrayLike | None,
@@ -34,11 +22,3 @@ def bias_dropout_residual(
 def bias_dropout_residual_backward(
     dy: NDArray[_D], mask: Mask, *, out: NDArray[_D] | None = None
 ) -> tuple[NDArray[_D], NDArray[_D] | None, NDArray[_D] | None]: ...
-def mc_dropout(
-    x: NDArray[_D],
-    p: SupportsFloat,
-    samples: SupportsIndex,
-    *,
-    rng: AnyRng = None,
-    out: NDArray[_D] | None = None,
-) -> NDArray[_D]: ...

@@ -1,0 +1,17 @@
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._rng import AnyRng
+
+_D = TypeVar("_D", bound=np.inexact[Any])
+
+def mc_dropout(
+    x: NDArray[_D],
+    p: SupportsFloat,
+    samples: SupportsIndex,
+    *,
+    rng: AnyRng = None,
+    out: NDArray[_D] | None = None,
+) -> NDArray[_D]: ...

@@ -1,0 +1,77 @@
+"""Many samples of dropout of one array, which is read once."""
+
+import numpy as np
+
+cimport numpy as cnp
+
+from ._checks cimport apart, contiguous, floating, output, probability
+from ._engine cimport draw_samples
+from ._rng cimport Rng, as_rng, row_of
+from .c_fastdrop cimport fd_dtype, fd_key
+
+from ._checks import natural
+from ._geometry import resolve
+from ._rng import own_rng
+
+cnp.import_array()
+
+
+def mc_dropout(x, p, samples, *, rng=None, out=None):
+    """Draw many samples of dropout of one array, which is read once: Monte Carlo dropout.
+
+    Parameters
+    ----------
+    x : array_like
+        As in `dropout`.
+    p : float
+        The probability of dropping, 0 <= p <= 1.
+    samples : int
+        How many, at least 1.
+    rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
+        Sample t is the first draw of ``rng.fold_in(t)``: an Rng gives its key and no stream, and the same samples at
+        every call. None: a new key at every call.
+    out : ndarray, optional
+        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, apart from x.
+
+    Returns
+    -------
+    ndarray
+        Of shape ``(samples, *x.shape)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written or drawn.
+
+    References
+    ----------
+    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> rng = fd.Rng(0)
+    >>> y = fd.mc_dropout(np.ones(4), 0.5, 3, rng=rng)
+    >>> np.array_equal(y[2], fd.dropout(np.ones(4), 0.5, rng=rng.fold_in(2))[0])
+    True
+    """
+    cdef fd_dtype dtype
+    cdef cnp.ndarray source = floating(x, "x", &dtype), y, into
+    cdef double rate = probability(p)
+    cdef fd_key key
+    count = natural(samples, "samples", 1)
+    shape = (<object> source).shape
+    _, start, _ = resolve(shape, None, 0, None, row_of(rng))
+    if out is None:
+        y = np.empty((count, *shape), source.dtype.newbyteorder("="))
+    else:
+        if isinstance(out, np.ndarray) and not apart(source, out):
+            raise ValueError("out must be apart from x, got an overlap")
+        y = output(out, np.broadcast_to(source, (count, *shape)), "x")
+    source = contiguous(source)
+    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
+    key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
+    draw_samples(key, rate, dtype, start, count, source, into)
+    if into is not y:
+        cnp.PyArray_CopyInto(y, into)
+    return y
