@@ -91,6 +91,13 @@ def _window(window: object, shape: Ints, entries: Sequence[int | None] | None, n
     return first, None if consecutive else tuple(reversed(strides))
 
 
+def check_broadcast(shape: Ints, noise: Ints) -> None:
+    """Refuse the shape of an array p that does not broadcast to the noise shape."""
+    pairs = zip(reversed(shape), reversed(noise), strict=False)
+    if len(shape) > len(noise) or any(n not in (1, extent) for n, extent in pairs):
+        raise ValueError(f"p must broadcast to the noise shape {noise}, got {shape}")
+
+
 def as_shape(shape: Any) -> Ints:
     """Return a shape from an int or a sequence of ints, none negative."""
     try:

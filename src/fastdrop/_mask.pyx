@@ -16,7 +16,7 @@ from ._engine cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_d
 from ._rng cimport as_rng
 from .c_fastdrop cimport fd_draw, fd_dtype, fd_rates, fd_values
 
-from ._geometry import as_shape
+from ._geometry import as_shape, check_broadcast
 from ._saved import (
     check_bits, check_function, check_inverted, check_part, check_scale, check_version, from_plain, to_plain)
 from ._seeds import WORD
@@ -205,13 +205,8 @@ cdef class Mask:
         if self.rates is None:
             self.rate = probability(p)
             self.factor = inverse_of_keeping(self.rate) if inverted else 1.0
-            return 0
-        try:
-            if self.rates.shape != self.extents():
-                np.broadcast_to(self.rates, self.extents())
-        except ValueError:
-            raise ValueError(
-                f"p must broadcast to the noise shape {self.extents()}, got {self.p.shape}") from None
+        elif self.rates.shape != self.extents():
+            check_broadcast(self.rates.shape, self.extents())
         return 0
 
     cdef int make_store(self) except -1:
