@@ -1,6 +1,7 @@
 """Threads: any number of them, shared objects, settings that change under a call, signals, other OpenMP runtimes."""
 
 import importlib.util
+import io
 import itertools
 import os
 import pickle
@@ -240,6 +241,37 @@ def test_threads_from_the_affinity(n):
     cpus = sorted(os.sched_getaffinity(0))[:n]
     code = f"os.sched_setaffinity(0, {cpus}); import fastdrop as fd; print(fd.get_num_threads())"
     assert 1 <= int(python(code)) <= len(cpus)  # less where a cgroup allows less
+
+
+V2, QUOTA, PERIOD = "cpu.max", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"
+QUOTAS = {
+    "v2-none": ({V2: "max 100000"}, 8),
+    "v2-two": ({V2: "200000 100000"}, 2),
+    "v2-rounds-up": ({V2: "250000 100000"}, 3),
+    "v2-part-of-one": ({V2: "10000 100000"}, 1),
+    "v2-more-than-there-are": ({V2: "6400000 100000"}, 8),
+    "v2-comes-first": ({V2: "300000 100000", QUOTA: "100000", PERIOD: "100000"}, 3),
+    "v2-of-another-form": ({V2: "max", QUOTA: "100000", PERIOD: "50000"}, 2),
+    "v1-none": ({QUOTA: "-1", PERIOD: "100000"}, 8),
+    "v1-rounds-up": ({QUOTA: "150000", PERIOD: "100000"}, 2),
+    "v1-without-a-period": ({QUOTA: "150000"}, 8),
+    "no-files": ({}, 8),
+}
+
+
+@pytest.mark.parametrize(("files", "threads"), QUOTAS.values(), ids=QUOTAS)
+def test_threads_from_the_control_group(files, threads, monkeypatch):
+    def pretend(path):
+        try:
+            return io.StringIO(files[path.removeprefix("/sys/fs/cgroup/")] + "\n")
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    monkeypatch.setattr(fd._threads, "open", pretend, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
+    for name in ("FASTDROP_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert fd._threads.default_threads() == (threads, "the CPUs this process may use")
 
 
 def test_an_openmp_limit_caps_the_calling_thread():
