@@ -156,7 +156,10 @@ cdef class Rng:
 
     @property
     def counter(self):
-        return self._counter
+        cdef uint64_t counter
+        with cython.critical_section(self):
+            counter = self._counter
+        return counter
 
     @property
     def state(self):
@@ -229,11 +232,12 @@ cdef class Rng:
         >>> len({child.key for child in rng.spawn(2) + rng.spawn(2)})
         4
         """
-        cdef fd_key parent = fold_in(self.current_key(), SPAWN)
+        cdef fd_key parent
         cdef uint64_t first, k
         cdef bint overflow
         number = natural(n, "n")
         with cython.critical_section(self):
+            parent = fold_in(self.own_key(), SPAWN)
             first = self._spawned
             overflow = first + number >= WORD
             if not overflow:
@@ -329,7 +333,11 @@ cdef Rng as_rng(object rng):
 
 cdef object row_of(object rng):
     """The row from which on an rng takes an array."""
-    return (<Rng> rng)._row if type(rng) is Rng else 0
+    cdef uint64_t row = 0
+    if type(rng) is Rng:
+        with cython.critical_section(rng):
+            row = (<Rng> rng)._row
+    return row
 
 
 def take_call(rng, shape, offset, window):
