@@ -112,6 +112,24 @@ def test_a_state_is_of_one_moment(switching):
     assert all(state in states for state in flat(read))
 
 
+def test_spawned_children_are_of_one_state(switching):
+    """Whoever spawns while others set the state gets children of one key, of its own numbers."""
+    states = [{**fd.Rng.from_key(k, k).state, "spawned": 10**6 * k} for k in range(2)]
+    numbers, shared = 2000, fd.Rng.from_key(0, 0)
+    valid = set()
+    for state in states:
+        twin = fd.Rng.from_key(0, 0)
+        twin.state = state
+        valid |= {child.key for child in twin.spawn(numbers)}
+
+    def change():
+        for i in range(numbers):
+            shared.state = states[i % 2]
+
+    spawned = at_once(change, *[lambda: [shared.spawn(1)[0].key for _ in range(numbers // 3)]] * 3, change)[1:-1]
+    assert set(flat(spawned)) <= valid
+
+
 @pytest.mark.parametrize("store", ["bits", "recipe"])
 def test_threads_share_a_mask(store):
     fd.set_num_threads(2)
