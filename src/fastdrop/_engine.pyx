@@ -66,7 +66,8 @@ cdef object array_p(object p, bint keep=True):
     given = np.asarray(p)
     if not is_real(given):
         raise TypeError(f"p must be real numbers, got {given.dtype}")
-    cdef cnp.ndarray source = np.ascontiguousarray(given, np.float64)
+    cdef cnp.ndarray source = cnp.PyArray_FROMANY(  # not numpy.ascontiguousarray, which leaves it misaligned
+        given, cnp.NPY_DOUBLE, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
     cdef cnp.ndarray rates = np.empty((<object> source).shape) if keep else source
     cdef fd_run run = current()
     cdef size_t wrong, n = cnp.PyArray_SIZE(source)
