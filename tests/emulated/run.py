@@ -55,10 +55,10 @@ def simde():
     raise NotRunError("no cmeel-simde")
 
 
-def execute(*command):
+def execute(*command, timeout=900):
     command = [str(word) for word in command]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     except subprocess.TimeoutExpired as reason:
         raise FailedError(str(reason)) from None
     if done.returncode:

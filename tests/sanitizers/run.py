@@ -4,10 +4,7 @@ A line a check, then how many passed, failed, and were not run for want of a too
 --full adds the long checks: the Python tests among them, whose extension takes minutes to build.
 """
 
-import importlib.util
 import os
-import re
-import shutil
 import sys
 import tempfile
 import time
@@ -31,11 +28,14 @@ from emulated.run import (  # noqa: E402
     tool,
     write_vectors,
 )
+from sanitizers import python_tests  # noqa: E402
 
 KERNEL_TESTS = HERE.parent / "emulated"
 ADDRESS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-# They build and install the library anew: that is not the extension which is watched.
-OTHER_BUILDS = ["test_package.py", "test_emulated.py", "test_sanitizers.py", "test_c_face.py"]
+# A report of the thread sanitizer fails the program at its exit. The runtimes of OpenMP are not instrumented.
+THREAD_OPTIONS = "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
+# Those whose calls start threads, or come from some.
+THREADED = ["alpha", "array_p", "bias_residual", "dropout", "gather", "mc_dropout", "processes", "rng", "threads"]
 
 
 def program(folder, compiler, *flags, beside=HERE):
@@ -87,61 +87,72 @@ def memcheck(folder):
     return counted(execute(valgrind, "-q", *settings, target, "heap"))
 
 
+def archer(compiler):
+    """LLVM's library that tells the sanitizer how OpenMP synchronises."""
+    library = Path(compiler).resolve().parents[1] / "lib" / "libarcher.so"
+    if not library.exists():
+        raise NotRunError("no libarcher.so")
+    return library
+
+
 def threads(folder):
     """Threads that share operands, each with a team.
 
-    LLVM's archer tells the sanitizer how OpenMP synchronises; the runtime itself is not instrumented. The sanitizer of
-    clang 14 does not know the addresses that a newer kernel hands out at random: setarch -R.
+    The sanitizer of clang 14 does not know the addresses that a newer kernel hands out at random: setarch -R.
     """
-    if not has_openmp(folder, tool("clang")):
+    compiler = tool("clang")
+    if not has_openmp(folder, compiler):
         raise NotRunError("no OpenMP for clang")
-    target = program(folder, "clang", "-g", "-O1", "-fopenmp", "-fsanitize=thread")
-    archer = Path(tool("clang")).resolve().parents[1] / "lib" / "libarcher.so"
-    if not archer.exists():
-        raise NotRunError("no libarcher.so")
-    settings = [f"OMP_TOOL_LIBRARIES={archer}", "TSAN_OPTIONS=ignore_noninstrumented_modules=1", "KMP_BLOCKTIME=0"]
+    target = program(folder, compiler, "-g", "-O1", "-fopenmp", "-fsanitize=thread")
+    settings = [f"OMP_TOOL_LIBRARIES={archer(compiler)}", THREAD_OPTIONS, "KMP_BLOCKTIME=0"]
     return counted(execute(tool("setarch"), "-R", "env", *settings, target, "threads"))
 
 
 def python(folder):
     """The Python tests over an extension built for the sanitizers, which the interpreter has to load first."""
-    for module in ("Cython", "setuptools", "pytest", "numpy"):
-        if not importlib.util.find_spec(module):
-            raise NotRunError(f"no {module}")
-    copy = folder / "python"
-    for name in ("src", "csrc", "tests", "benchmarks", "examples"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
-        shutil.copy(ROOT / name, copy)
-    setup, flags = copy / "setup.py", " ".join(ADDRESS)
-    setup.write_text(setup.read_text().replace('"-O2"', '"-O1"'))  # half the time, and better reports
-    build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
-    execute("env", f"--chdir={copy}", f"CC={tool('gcc')}", f"CFLAGS={flags}", f"LDFLAGS={flags}", *build)
+    copy = python_tests.build(folder, tool("gcc"), *ADDRESS)
     libraries = [execute("gcc", f"-print-file-name={name}.so").strip() for name in ("libasan", "libubsan")]
     environment = [
-        f"PYTHONPATH={copy / 'src'}",
         f"LD_PRELOAD={' '.join(libraries)}",
         "PYTHONMALLOC=malloc",  # every object an allocation of its own
         "ASAN_OPTIONS=detect_leaks=0",  # the interpreter frees little at its exit
     ]
-    test = ["env", f"--chdir={copy}", *environment, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    paths = [path for path in sorted((copy / "tests").glob("test_*.py")) if path.name not in OTHER_BUILDS]
-    passed = 0
-    for path in paths:
-        said = execute(*test, "-p", "no:faulthandler", path)
-        passed += int((re.search(r"(\d+) passed", said) or ["", "0"])[1])
-    return f"{len(paths)} files; {passed} tests"
+    return python_tests.passed(copy, environment)
+
+
+def python_threads(folder):
+    """The Python tests with threads under ThreadSanitizer: Debian's clang-19, libclang-rt-19-dev and libomp-19-dev.
+
+    clang 14's sanitizer does not load into an interpreter, and GCC's takes its own OpenMP for a race.
+    """
+    compiler = tool("clang-19")
+    tools = archer(compiler)
+    runtime = execute(compiler, "-print-file-name=libclang_rt.tsan-x86_64.so").strip()
+    if not Path(runtime).exists():
+        raise NotRunError("no thread sanitizer for clang-19")
+    link = f"-Wl,-rpath,{tools.parent}"  # not the OpenMP of another LLVM
+    copy = python_tests.build(folder, compiler, "-g", "-fsanitize=thread", "-shared-libsan", link)
+    environment = [f"LD_PRELOAD={runtime}", f"OMP_TOOL_LIBRARIES={tools}", THREAD_OPTIONS, "KMP_BLOCKTIME=0"]
+    return python_tests.passed(copy, environment, files=[f"test_{name}.py" for name in THREADED])
 
 
 def kernels(folder):
-    """What tests/emulated compares, under the address sanitizer."""
+    """What tests/emulated compares, under the address sanitizer, but for leaks: it fences buffers by forbidden pages in
+    an array of its own, which a search for pointers would touch.
+    """
     write_vectors(folder / "vectors.txt")
     target = program(folder, "gcc", "-O1", "-fopenmp", *ADDRESS, beside=KERNEL_TESTS)
-    return counted(execute(target, folder / "vectors.txt"))
+    return counted(execute("env", "ASAN_OPTIONS=detect_leaks=0", target, folder / "vectors.txt"))
 
 
 CHECKS = {"pages": pages, "memcheck": memcheck, "threads": threads}
-LONG = {"address": address, "pages-aarch64": pages_aarch64, "kernels": kernels, "python": python}
+LONG = {
+    "address": address,
+    "pages-aarch64": pages_aarch64,
+    "kernels": kernels,
+    "python": python,
+    "python-threads": python_threads,
+}
 
 
 def main(arguments):
