@@ -1,0 +1,57 @@
+"""Runs the Python tests without the GIL: `python tests/free_threaded/run.py`.
+
+A line each for the whole suite, and for the suite with every test in 8 threads at once; exit status 1 on a failure.
+The first run builds CPython 3.13t (minutes), where Debian's sources and gcc can be had.
+"""
+
+import functools
+import re
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent))
+
+from emulated.run import execute, report  # noqa: E402
+from free_threaded.interpreter import free_threaded  # noqa: E402
+
+THREADS = 8
+FREE = "import sys, fastdrop; assert not sys._is_gil_enabled(), 'fastdrop wants the GIL'"
+
+
+@functools.cache
+def installed(folder):
+    """The interpreter of an environment with fastdrop and what its tests need, where no import brings the GIL back."""
+    python = folder / "environment" / "bin" / "python"
+    execute(free_threaded(folder), "-m", "venv", python.parents[1])
+    pip = [python, "-m", "pip", "install", "-q", "--prefer-binary"]
+    execute(*pip, f"{ROOT}[test]", "pytest-run-parallel", timeout=3600)
+    execute(python, "-W", "error", "-c", FREE)
+    return python
+
+
+def tests(folder, *options):
+    """What pytest counts. PYTHON_GIL=0: no other package that the tests import brings the GIL back."""
+    python = installed(folder)
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, ROOT / "tests"]
+    said = execute("env", f"--chdir={ROOT}", "PYTHON_GIL=0", *command, timeout=3600)
+    version = execute(python, "-c", "import platform; print(platform.python_version())").strip()
+    return f"Python {version}t; {re.search(r'[0-9].* in ', said)[0][:-4]}"
+
+
+CHECKS = {"tests": (), "tests in threads": (f"--parallel-threads={THREADS}",)}
+
+
+def run(name, folder):
+    begin = time.perf_counter()
+    return f"{tests(folder, *CHECKS[name])}; {time.perf_counter() - begin:.0f} s"
+
+
+def main():
+    return report(CHECKS, run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
