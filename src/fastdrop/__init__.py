@@ -3,6 +3,9 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# First of all: where NumPy refuses a sub-interpreter, the extensions would already have bound themselves to it.
+import numpy as _numpy  # noqa: F401
+
 from ._core import bernoulli, dropout, dropout_backward
 from ._engine import backend, backends, get_num_threads, set_num_threads
 from ._mask import Mask
