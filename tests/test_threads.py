@@ -360,7 +360,7 @@ def test_another_openmp_runtime(other, first):
             pytest.skip(f"no {module}")
     imports = ["import fastdrop as fd", OTHERS[other]]
     code = """
-import threading, threadpoolctl
+import threading, threadpoolctl, warnings
 data = np.random.default_rng(0).standard_normal((5000, 4)).astype(np.float32)
 x = np.ones(2**20 + 4097, np.float32)
 fd.set_num_threads(2)
@@ -375,6 +375,7 @@ for limit in (1, 2):
 seen = []
 threads = [threading.Thread(target=lambda: seen.append(both()[1])) for _ in range(3)]
 [thread.start() for thread in threads], [thread.join() for thread in threads]
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: that is what is tested
 child = os.fork()
 if child == 0:
     os._exit(fd.dropout(x, rng=1)[0].tobytes() != before[1])
