@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from emulated.run import execute, report  # noqa: E402
 from free_threaded.interpreter import free_threaded  # noqa: E402
+from sanitizers.python_tests import OTHER_BUILDS  # noqa: E402
 
 THREADS = 8
 FREE = "import sys, fastdrop; assert not sys._is_gil_enabled(), 'fastdrop wants the GIL'"
@@ -36,6 +37,7 @@ def tests(folder, *options):
     """What pytest counts. PYTHON_GIL=0: no other package that the tests import brings the GIL back."""
     python = installed(folder)
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, ROOT / "tests"]
+    command += [f"--ignore={ROOT / 'tests' / name}" for name in OTHER_BUILDS]
     said = execute("env", f"--chdir={ROOT}", "PYTHON_GIL=0", *command, timeout=3600)
     version = execute(python, "-c", "import platform; print(platform.python_version())").strip()
     return f"Python {version}t; {re.search(r'[0-9].* in ', said)[0][:-4]}"
