@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from emulated.run import NotRunError, execute
+from emulated.run import FailedError, NotRunError, execute
 
 ROOT = Path(__file__).resolve().parents[2]
 # They build and install the library anew: that is not the extension which is watched.
@@ -30,6 +30,17 @@ def build(folder, compiler, *flags):
     python = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     execute("env", f"--chdir={copy}", *variables, *python, timeout=TIMEOUT)
     return copy
+
+
+def require_report(text, copy, environment, code):
+    """A negative control: the sanitizer has to say this of what the code does."""
+    try:
+        execute("env", f"PYTHONPATH={copy / 'src'}", *environment, sys.executable, "-c", code)
+    except FailedError as reason:
+        if text in str(reason):
+            return
+        raise
+    raise FailedError(f"a planted {text} was not found")
 
 
 def passed(copy, environment, files=None):
