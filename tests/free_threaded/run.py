@@ -40,7 +40,7 @@ def passed(folder, *options):
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     said = execute("env", f"--chdir={ROOT}", "PYTHON_GIL=0", *command, timeout=3600)
     version = execute(python, "-c", "import platform; print(platform.python_version())").strip()
-    return f"Python {version}t; {re.search(r'[0-9].* in ', said)[0][:-4]}"
+    return f"Python {version}t; {re.search(r'([0-9]+ passed.*) in ', said)[1]}"
 
 
 def tests(folder):
