@@ -129,3 +129,10 @@ def test_a_refused_forward_changes_nothing(w, indices, error, message):
     assert_same(layer.backward(dy), dtable)
     with pytest.raises(ValueError, match=re.escape("dy must have the mask's shape (2, 3), got (3,)")):
         layer.backward(dy[0])
+
+
+def test_sums_that_overflow_do_not_warn():
+    layer = fd.EmbeddingDropout(0)
+    layer(np.ones((2, 1), "f2"), [0, 0, 1, 1])
+    want = np.array([[np.inf], [np.nan]], "f2")
+    assert_same(layer.backward(np.array([[6e4], [6e4], [np.inf], [-np.inf]], "f2")), want)

@@ -95,6 +95,13 @@ def test_p_no_number_where_no_array_is_taken(take, p):
     check(lambda s: TAKE_P[take](s, p), TypeError, f"p must be a real number, got {type(p).__name__}")
 
 
+@pytest.mark.parametrize("take", TAKE_P)
+@pytest.mark.parametrize("p", [np.ma.masked, np.ma.array(0.5)], ids=["masked", "0-d"])
+def test_p_masked(take, p):
+    message = "p must not be a masked array, whose mask would be lost: pass p.filled(0)"
+    check(lambda s: TAKE_P[take](s, p), TypeError, message)
+
+
 TAKE_X = {
     "dropout": lambda s, x: fd.dropout(x, rng=s.rng),
     "in-place": lambda s, x: fd.dropout(x, rng=s.rng, out=x),

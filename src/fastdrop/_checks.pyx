@@ -31,6 +31,8 @@ cdef double probability(object p) except -1.0:
         if isinstance(p, (bool, np.bool_, str, bytes, complex, np.complexfloating)) or (
                 isinstance(p, np.ndarray) and (p.ndim > 0 or not is_real(p))):
             raise TypeError(f"p must be a real number, got {type(p).__name__}")
+        if is_masked(p):
+            raise TypeError("p must not be a masked array, whose mask would be lost: pass p.filled(0)")
         if isinstance(p, np.ndarray):
             p = p.item()
         try:
@@ -117,6 +119,12 @@ cdef bint overlaps_itself(object out) except -1:
     return False
 
 
+def check_separate(a, name):
+    """Refuse an array of which two elements may share memory."""
+    if a.size and overlaps_itself(a):
+        raise ValueError(f"{name} must not overlap itself, got strides {a.strides}")
+
+
 cdef bint same_elements(object x, object out) except -1:
     """Whether two arrays of one shape, out a native one, are the same memory, element by element."""
     if cnp.PyArray_DATA(<cnp.ndarray> x) != cnp.PyArray_DATA(<cnp.ndarray> out) or not x.dtype.isnative:
@@ -150,8 +158,7 @@ cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
         raise ValueError("out must be writable, got a read-only array")
     if not out.flags.aligned:
         raise ValueError("out must be aligned, got a misaligned array")
-    if out.size and overlaps_itself(out):
-        raise ValueError(f"out must not overlap itself, got strides {out.strides}")
+    check_separate(out, "out")
     if not same_elements(x, out) and not apart(x, out):
         raise ValueError(f"out must be {name} itself or memory apart from it, got a partial overlap")
     return out

@@ -137,5 +137,6 @@ class EmbeddingDropout(Layer):
         first = np.flatnonzero(np.diff(sorted_words, prepend=-1))
         if first.size:
             dtype = np.float32 if rows.dtype.itemsize == 2 else None
-            dtable[sorted_words[first]] = np.add.reduceat(rows[order], first, axis=0, dtype=dtype)
+            with np.errstate(all="ignore"):
+                dtable[sorted_words[first]] = np.add.reduceat(rows[order], first, axis=0, dtype=dtype)
         return dtable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_array
+from ._checks import check_array, check_separate
 from ._layer import Layer
 from ._mask import Mask
 from ._thinned import descend, draw_units, gather, kept_units, scatter
@@ -227,11 +227,15 @@ class ThinnedLinear(Layer):
             raise TypeError(f"lr must be a real number, got {type(lr).__name__}")
         _check_parameters(self.w, self.b)
         for name, array in (("w", self.w), ("b", self.b)):
-            if array is not None and not array.flags.writeable:
+            if array is None:
+                continue
+            if not array.flags.writeable:
                 raise ValueError(f"{name} must be writable, got a read-only array")
+            check_separate(array, name)
         descend(self.dw_kept, self.rows, self.columns, np.asarray(self.w), float(lr))
         if self.b is not None and self.db_kept is not None:
-            self.b[self.columns] -= self.db_kept.dtype.type(lr) * self.db_kept
+            with np.errstate(all="ignore"):  # as in w: a warning turned into an error would leave a step half done
+                self.b[self.columns] -= self.db_kept.dtype.type(lr) * self.db_kept
 
 
 def _check_parameters(w: object, b: object) -> None:
