@@ -1,4 +1,4 @@
-/* One function an entry point, each of operands that the fuzzer chooses. */
+/* One function an entry point, each of operands that the fuzzer chooses; array p and matrices have their own files. */
 
 static void dropout(void) {
     const size_t n = count(), align = types[dtype].real;
@@ -21,34 +21,10 @@ static void dropout(void) {
         check_tail(packed, n);
 }
 
-/* An array p of two axes, in any layout. */
-static void each(void) {
-    const size_t shape[2] = {1 + below(40), 1 + below(60)}, n = shape[0] * shape[1], align = types[dtype].real;
-    const ptrdiff_t rows = below(3) ? 8 * (ptrdiff_t)(shape[1] + below(3)) : 0, columns = below(4) ? 8 : 0;
-    double *p = room(shape[0] * (shape[1] + 2) * 8, 8, NULL);
-    for (size_t i = 0; i < shape[0] * (shape[1] + 2); i++)
-        p[i] = i < 9 ? probability() : p[i % 9];
-    const fd_rates rates = fd_rates_of(p, 2, shape, (const ptrdiff_t[]){rows, columns});
-    const fd_draw draw = fd_draw_each(key, mask.stream, &rates);
-    const fd_values values = {1, 0, 0, below(4) ? p : NULL};
-    const uint64_t index = index_of(n);
-    const uint8_t *before = operand();
-    uint8_t *x = room(n * size, align, before), *y = below(2) ? x : room(n * size, align, NULL);
-    uint8_t *packed = below(2) ? room((n + 7) / 8, 1, NULL) : NULL;
-    fd_dropout(&run, &draw, dtype, index, n, &values, x, y, packed);
-    for (size_t i = 0; i < n; i++) {
-        mask.p = *(double *)((uint8_t *)p + (ptrdiff_t)(i / shape[1]) * rows + (ptrdiff_t)(i % shape[1]) * columns);
-        const int kept = is_kept_each(&mask, index + i);
-        const fd_values own = {1, 0, 0, values.p ? &mask.p : NULL};
-        check_element(before + i * size, y + i * size, kept, &own, i);
-        check(!packed || bit(packed, i) == kept, "bits", i);
-    }
-}
-
-static void bits(void) {
-    const int ndim = 1 + (int)below(AXES);
-    size_t shape[AXES], n = 1;
-    uint64_t steps[AXES], last = 0;
+/* A part of a larger array: its shape and its steps, in places; returns how many elements it has. */
+static size_t part_of(int ndim, size_t *shape, uint64_t *steps, uint64_t *first) {
+    size_t n = 1;
+    uint64_t last = 0;
     for (int d = ndim - 1; d >= 0; d--) {
         const size_t room_left = 1 + MOST / (n + 1);
         shape[d] = below(16) ? 1 + below(room_left < 200 ? room_left : 200) : 0;
@@ -56,20 +32,32 @@ static void bits(void) {
         steps[d] = d == ndim - 1 ? 1 : below(2) ? shape[d + 1] * steps[d + 1] + below(2) * below(5000) : word() >> 16;
         last += shape[d] ? (shape[d] - 1) * steps[d] : 0;
     }
-    const uint64_t first = below(2) ? below(9000) : last ? word() % (0 - last) : word();
+    *first = below(2) ? below(9000) : last ? word() % (0 - last) : word();
+    return n;
+}
+
+/* first and the steps to element i, in C order. */
+static uint64_t place_of(size_t i, int ndim, const size_t *shape, const uint64_t *steps, uint64_t first) {
+    for (int d = ndim - 1; d >= 0; i /= shape[d--])
+        first += i % shape[d] * steps[d];
+    return first;
+}
+
+static void bits(void) {
+    const int ndim = 1 + (int)below(AXES);
+    size_t shape[AXES];
+    uint64_t steps[AXES], first;
+    const size_t n = part_of(ndim, shape, steps, &first);
     const fd_draw draw = fd_draw_init(key, mask.stream, mask.p);
     uint8_t *packed = room((n + 7) / 8, 1, NULL);
     fd_bits(&run, &draw, ndim, shape, steps, first, packed);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t index = first;
-        for (size_t d = (size_t)ndim, rest = i; d-- > 0; rest /= shape[d])
-            index += rest % shape[d] * steps[d];
-        check(bit(packed, i) == is_kept(&mask, index), "bits", i);
-    }
+    for (size_t i = 0; i < n; i++)
+        check(bit(packed, i) == is_kept(&mask, place_of(i, ndim, shape, steps, first)), "bits", i);
     check_tail(packed, n);
 }
 
-/* Steps of an array with its axes in any order, larger than need be and of any sign; returns its bytes and its start. */
+/* Steps of an array with its axes in any order, larger than need be and of any sign; returns its bytes and its start.
+ */
 static size_t lay_out(int ndim, const fd_axis *axes, ptrdiff_t *steps, size_t *origin) {
     ptrdiff_t step = (ptrdiff_t)size, low = 0, high = 0;
     size_t order[AXES] = {0, 1, 2, 3};

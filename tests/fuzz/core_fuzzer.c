@@ -12,7 +12,7 @@
 #include "fastdrop.h"
 #include "stream_oracle.h"
 
-enum { GUARD = 64, FILL = 0xA5, MOST = 9000, AXES = 4, BUFFERS = 16 };
+enum { GUARD = 64, FILL = 0xA5, MOST = 9000, AXES = 4, MATRIX = 100, BUFFERS = 16 };
 enum { INPUT = 2 * MOST * 16 };
 
 static const struct {
@@ -162,8 +162,11 @@ static void check_tail(const uint8_t *bits, size_t n) { check(n % 8 == 0 || bits
 static const uint8_t *operand(void) { return input + size * below(64); }
 
 #include "core_calls.h"
+#include "matrix_calls.h"
+#include "rate_calls.h"
 
-static void (*const calls[])(void) = {dropout, each, bits, apply, residual, backward, samples};
+static void (*const calls[])(void) = {dropout,  dropout_each, bits,    bits_each, rates_copy, apply,
+                                      residual, backward,     samples, gather,    scatter,    descend};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;

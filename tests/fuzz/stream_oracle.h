@@ -85,23 +85,15 @@ static int is_kept(const mask_of *m, uint64_t index) {
 
 /* The same under an array p, of which this element's is m->p: one U an element. */
 static int is_kept_each(const mask_of *m, uint64_t index) {
-    static mask_of last;
-    static uint64_t outputs[4096], at = 1; /* the last block made */
     const uint64_t v = UINT64_MAX - 1;
+    const uint64_t child[2] = {mixed_b(m->key[0] ^ mixed_a(v + other)), mixed_a(m->key[1] + mixed_b(v + golden))};
+    uint64_t s[4];
     if (m->p == 1)
         return 0;
-    if (at != index / 4096 * 4096 || last.key[0] != m->key[0] || last.key[1] != m->key[1] || last.stream != m->stream) {
-        const uint64_t child[2] = {mixed_b(m->key[0] ^ mixed_a(v + other)), mixed_a(m->key[1] + mixed_b(v + golden))};
-        for (uint64_t lane = 0; lane < 8; lane++) {
-            uint64_t s[4];
-            enter_lane(child, m->stream, index / 4096, lane, s);
-            for (uint64_t step = 0; step < 512; step++)
-                outputs[8 * step + lane] = next(s);
-        }
-        last = *m;
-        at = index / 4096 * 4096;
-    }
-    return outputs[index % 4096] >= threshold_for(m->p);
+    enter_lane(child, m->stream, index / 4096, index % 8, s);
+    for (uint64_t step = 0; step < index % 4096 / 8; step++)
+        next(s);
+    return next(s) >= threshold_for(m->p);
 }
 
 #endif
