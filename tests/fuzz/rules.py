@@ -135,11 +135,17 @@ def target(out, x):
     require(isinstance(out, np.ndarray) and out.shape == x.shape and out.dtype == x.dtype.newbyteorder("="))
     require(out.flags.writeable and out.flags.aligned)
     to, taken = addresses(out), addresses(x)
-    require(len(np.unique(to)) == len(to))
     same = x.dtype.isnative and np.array_equal(to, taken)
     require(same or not np.isin(to, taken).any())
-    reach = out.itemsize  # each step should clear all the smaller ones
-    for step, n in sorted((abs(s), n) for s, n in zip(out.strides, out.shape, strict=True) if n > 1):
+    return separate(out)
+
+
+def separate(a):
+    """True where no two elements share memory, None where that may be refused all the same."""
+    places = addresses(a)
+    require(len(np.unique(places)) == len(places))
+    reach = a.itemsize  # each step should clear all the smaller ones
+    for step, n in sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n > 1):
         if step < reach:
             return None
         reach += step * (n - 1)
@@ -159,7 +165,7 @@ def state(rng):
     return rng.state if isinstance(rng, fd.Rng) else None
 
 
-def attempt(calls, must_take, call, rng, *arrays):
+def attempt(calls, must_take, call, rng, *arrays, errors=ERRORS):
     """call()'s result, or None where it was refused: by right, with a message, nothing written and nothing drawn.
 
     must_take: True, False, or None where the library may do either.
@@ -168,7 +174,7 @@ def attempt(calls, must_take, call, rng, *arrays):
     calls["calls"] += 1
     try:
         result = call()
-    except ERRORS as reason:
+    except errors as reason:
         refusal = reason
     else:
         assert must_take is not False, "not refused"
