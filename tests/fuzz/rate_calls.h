@@ -76,7 +76,7 @@ static void rates_copy(void) {
     size_t want = 0;
     while (want < n && p[want] >= 0 && p[want] <= 1)
         want++;
-    check(fd_rates_copy(p, n, copy) == want, "the first wrong rate", want);
+    check(fd_rates_copy(&run, p, n, copy) == want, "the first wrong rate", want);
     for (size_t i = 0; copy && want == n && i < n; i++)
         check(copy[i] == p[i] && !signbit(copy[i]), "a copy", i);
 }
