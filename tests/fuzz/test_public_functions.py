@@ -228,7 +228,7 @@ def test_mc_dropout(calls, data):
     def judge():
         array, rate = rules.array(x), rules.rate(p)
         rules.require(type(rate) is float and hasattr(samples, "__index__") and samples >= 1)
-        must_take = rules.target(out, np.broadcast_to(array, (samples, *array.shape)))
+        must_take = rules.target(out, np.broadcast_to(array, (int(samples), *array.shape)))
         rules.require(out is None or not np.isin(rules.addresses(out), rules.addresses(array)).any())
         key, _, row = rules.source(rng, False)
         where, want = rules.indices(array.shape, row=row), None
