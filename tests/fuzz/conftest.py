@@ -14,7 +14,7 @@ CALLS = Counter()
 if settings is not None:
     common = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
     settings.register_profile("short", settings(max_examples=25, derandomize=True, **common))
-    settings.register_profile("long", settings(max_examples=1200, **common))
+    settings.register_profile("long", settings(max_examples=1250, **common))
     settings.load_profile("short")
 
 
