@@ -1,7 +1,7 @@
 """The C core with other compilers, instruction sets and architectures: see emulated/run.py."""
 
 import pytest
-from emulated import run
+from emulated import python_suite, run
 
 if not run.CSRC.is_dir():
     pytest.skip("no sources beside the tests", allow_module_level=True)
@@ -28,3 +28,36 @@ def test_a_missing_tool_is_not_a_failure(monkeypatch, capsys):
         "NOT RUN: s390x: no s390x-linux-gnu-gcc",
         "0 passed, 0 failed, 2 not run",
     ]
+
+
+def test_the_python_suite_without_its_tools(monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+    assert python_suite.main([]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "NOT RUN: aarch64: no qemu-aarch64-static",
+        "0 passed, 0 failed, 1 not run",
+    ]
+
+
+@pytest.mark.parametrize("name", python_suite.LEFT_OUT)
+def test_what_the_python_suite_leaves_out_is_there(name):
+    path, _, test = name.partition("::")
+    assert not test or f"def {test}(" in (run.TESTS / path).read_text()
+    assert (run.TESTS / path).is_file()
+
+
+@pytest.mark.parametrize(
+    ("script", "counts"),
+    [
+        ("echo '7 passed, 2 skipped in 1.00s'", {"passed": 7, "skipped": 2}),
+        ("echo '1 failed, 7 passed, 1 warning, 2 errors in 1.00s'; exit 1", {"failed": 1, "passed": 7, "error": 2}),
+        ("echo '.....'; exit 139", {"failed": 1}),
+        ("exit 1", {"failed": 1}),
+    ],
+    ids=["passes", "fails", "crashes", "does not start"],
+)
+def test_the_python_suite_counts(script, counts, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    assert python_suite.tested(python, tmp_path, run.TESTS / "test_rng.py") == counts
