@@ -29,10 +29,11 @@ LEFT_OUT = {
     "test_c_face.py": "compiles C, and the compilers are of this machine",
     "test_emulated.py": "checks of this machine",
     "test_sanitizers.py": "checks of this machine",
+    "test_free_threaded.py": "checks of this machine",
     "fuzz/test_run.py": "checks of this machine",
     "test_cli.py::test_bench": "times an emulator, and draws with Matplotlib",
 }
-HOURS = 3  # for a file: the largest took a quarter of that
+HOURS = 3  # for a file: on a busy machine one took 20 minutes
 
 
 def unpacked(machine, folder):
