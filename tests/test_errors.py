@@ -315,6 +315,16 @@ from_bits, from_bool = fd.Mask.from_bits, fd.Mask.from_bool
         (lambda s: from_bits(s.i8, (3,), 0.5), "int64"),
         (lambda s: from_bits([1], (3,), 0.5), "list"),
     ),
+    (
+        TypeError,
+        "{0} must not be a masked array, whose mask would be lost: pass {0}.filled(0)",
+        (lambda s: from_bool(np.ma.array(s.x > 1), 0.5), "a"),
+        (lambda s: from_bits(np.ma.array(BITS), (9,), 0.5), "bits"),
+        (lambda s: fd.dropout(s.x, rng=s.rng, out=np.ma.array(s.x, copy=False)), "out"),
+        (lambda s: fd.dropout_backward(s.x, s.mask, out=np.ma.array(s.x, copy=False)), "out"),
+        (lambda s: fd.ThinnedLinear(s.table.copy()).forward(s.table[:, :3], np.ma.ones(3, bool)), "x_mask"),
+        (lambda s: fd.EmbeddingDropout(rng=s.rng).forward(s.table, np.ma.array([1])), "indices"),
+    ),
     (ValueError, "bits must have 2 bytes for shape (9,), got {}", (lambda s: from_bits(BITS[:1], (9,), 0.5), 1)),
     (ValueError, "bits must be 0 past the end, got a set bit", (lambda s: from_bits(BITS[:1], (7,), 0.5),)),
     (

@@ -5,7 +5,7 @@ from .c_fastdrop cimport fd_dtype
 cdef extern from "numpy/arrayobject.h":  # what NumPy's own pxd lacks
     int NPY_HALF, NPY_USERDEF
 
-cdef bint is_masked(object x) except -1
+cpdef int refuse_masked(object x, str name) except -1
 cdef bint is_real(object x) except -1
 cdef double probability(object p) except -1.0
 cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype)

@@ -12,9 +12,11 @@ from .c_fastdrop cimport FD_BF16, FD_C64, FD_C128, FD_F16, FD_F32, FD_F64, fd_dt
 cnp.import_array()
 
 
-cdef bint is_masked(object x) except -1:
-    """Whether x is a masked array, which cannot exist before its module does, or while that is being imported."""
-    return isinstance(x, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
+cpdef int refuse_masked(object x, str name) except -1:
+    """Refuse a masked array, which cannot exist before its module does, or while that is being imported."""
+    if isinstance(x, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())):
+        raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
+    return 0
 
 
 cdef bint is_real(object x) except -1:
@@ -31,8 +33,7 @@ cdef double probability(object p) except -1.0:
         if isinstance(p, (bool, np.bool_, str, bytes, complex, np.complexfloating)) or (
                 isinstance(p, np.ndarray) and (p.ndim > 0 or not is_real(p))):
             raise TypeError(f"p must be a real number, got {type(p).__name__}")
-        if is_masked(p):
-            raise TypeError("p must not be a masked array, whose mask would be lost: pass p.filled(0)")
+        refuse_masked(p, "p")
         if isinstance(p, np.ndarray):
             p = p.item()
         try:
@@ -70,8 +71,7 @@ cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype):
     """x as a plain ndarray of a known dtype."""
     cdef cnp.ndarray array
     if type(x) is not cnp.ndarray:
-        if is_masked(x):
-            raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
+        refuse_masked(x, name)
         x = np.asarray(x)
     array = x
     if not dtype_of(array, dtype):
@@ -83,6 +83,7 @@ cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype):
 
 cdef int array_of(object a, str name, str dtype) except -1:
     """Refuse what is not an array of that dtype."""
+    refuse_masked(a, name)
     if not isinstance(a, np.ndarray) or a.dtype != dtype:
         got = a.dtype if isinstance(a, np.ndarray) else type(a).__name__
         raise TypeError(f"{name} must be a {dtype} array, got {got}")
@@ -148,6 +149,7 @@ cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
         return source
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy.ndarray, got {type(out).__name__}")
+    refuse_masked(out, "out")
     if out.shape != x.shape:
         raise ValueError(f"out must have shape {x.shape}, got {out.shape}")
     if out.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):

@@ -11,7 +11,7 @@ from .c_fastdrop cimport (
     fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_descend, fd_draw_each, fd_draw_init,
     fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_max_threads, fd_part, fd_rates_copy, fd_rates_of, fd_run,
     fd_run_default, fd_samples, fd_scatter)
-from ._checks cimport is_masked, is_real
+from ._checks cimport is_real, refuse_masked
 
 from ._checks import natural
 from ._threads import default_threads
@@ -61,8 +61,7 @@ cdef object array_p(object p, bint keep=True):
     """
     if not isinstance(p, (np.ndarray, list, tuple)) or (isinstance(p, np.ndarray) and p.ndim == 0):
         return None
-    if is_masked(p):
-        raise TypeError("p must not be a masked array, whose mask would be lost: pass p.filled(0)")
+    refuse_masked(p, "p")
     given = np.asarray(p)
     if not is_real(given):
         raise TypeError(f"p must be real numbers, got {given.dtype}")

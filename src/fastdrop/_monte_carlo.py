@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import natural
+from ._checks import natural, refuse_masked
 from ._rng import Rng, own_rng
 from ._statistics import Statistics, entropy
 
@@ -166,7 +166,8 @@ def monte_carlo(
     """
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}")
-    data = _unmasked(x, "x").view()
+    refuse_masked(x, "x")
+    data = np.asarray(x).view()
     data.flags.writeable = False  # or a layer with inplace=True would change the input of the next sample
     count = natural(samples, "samples", 1)
     size = None if batch_size is None else natural(batch_size, "batch_size", 1)
@@ -213,16 +214,11 @@ def _output(y: ArrayLike) -> Array:
     """Return what f returned as an array of numbers that float64 or complex128 holds."""
     if isinstance(y, tuple):  # of dropout, perhaps, whose mask NumPy would stack upon y
         raise TypeError("f must return an array, got a tuple")
-    array = _unmasked(y, "f(x, rng)")
+    refuse_masked(y, "f(x, rng)")
+    array = np.asarray(y)
     if not np.can_cast(array.dtype, np.complex128):
         raise TypeError(f"f must return numbers of double precision or less, got {array.dtype}")
     return array
-
-
-def _unmasked(a: ArrayLike, name: str) -> Array:
-    if isinstance(a, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
-    return np.asarray(a)
 
 
 def _check_same(y: Array, shape: tuple[int, ...], dtype: DTypeLike) -> None:

@@ -24,6 +24,12 @@ def on_reals(ufunc: np.ufunc, x: Array, operand: Any, y: Array) -> None:
         ufunc(x, operand, out=y, signature=(compute,) * 3, casting="unsafe")
 
 
+def rounded(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Return `x` in another dtype."""
+    with np.errstate(all="ignore"):
+        return x.astype(dtype)
+
+
 def multiply(x: Array, factor: Any, y: Array) -> None:
     """Set `y` to `x` times a real factor; both parts of a complex `x`, which NumPy would multiply by factor + 0j."""
     on_reals(np.multiply, x.real, factor, y.real)

@@ -13,6 +13,7 @@ from ._rng cimport as_rng, row_of
 from .c_fastdrop cimport FD_BIAS_SLACK, FD_C64, fd_draw, fd_dtype
 
 from ._geometry import resolve
+from ._reals import rounded
 
 cnp.import_array()
 
@@ -181,4 +182,4 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
         cnp.PyArray_CopyInto(dx, into)
     if dtype >= FD_C64:
         sums = sums.view(np.complex128)
-    return dx, sums.astype(source.dtype), dresidual
+    return dx, rounded(sums, source.dtype), dresidual

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ._checks import check_array
+from ._checks import check_array, refuse_masked
 from ._core import dropout_backward, dropout_rows
 from ._layer import Layer
 from ._mask import Mask, identity
@@ -87,6 +87,7 @@ class EmbeddingDropout(Layer):
         table = check_array(table, "table")
         if table.ndim != 2:
             raise ValueError(f"table must have 2 axes, got {table.ndim}")
+        refuse_masked(indices, "indices")
         indices = np.asarray(indices)
         if indices.size == 0:  # NumPy cannot know the type of an empty list
             indices = indices.astype(np.intp)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_array, check_separate
+from ._checks import check_array, check_separate, refuse_masked
 from ._layer import Layer
 from ._mask import Mask
 from ._thinned import descend, draw_units, gather, kept_units, scatter
@@ -270,6 +270,7 @@ def _operand(a: Any, name: str, dtype: np.dtype[Any]) -> Array:
 
 def _kept_rows(x_mask: object, inputs: int) -> Indices:
     """Return the rows of w that meet a column of x which is not zero."""
+    refuse_masked(x_mask, "x_mask")
     if x_mask is None:
         return np.arange(inputs)
     if isinstance(x_mask, Mask):
