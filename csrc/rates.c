@@ -28,9 +28,11 @@ size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy)
     const copy_job job = {run->backend, p, copy, n, &wrong};
     size_t right = n;
     fd_parallel(fd_useful(run->threads, n, VALUES_PER_THREAD), (n + UNIT - 1) / UNIT, copy_units, &job);
-    if (wrong)
-        for (right = 0; p[right] >= 0 && p[right] <= 1;)
+    if (wrong) { /* what was copied, for p may be another thread's to write */
+        const double *checked = copy ? copy : p;
+        for (right = 0; right < n && checked[right] >= 0 && checked[right] <= 1;)
             right++;
+    }
     return right;
 }
 
