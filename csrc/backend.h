@@ -1,4 +1,4 @@
-/* What one instruction set provides: a table of kernels over contiguous data, which know no threads. */
+/* What one instruction set provides: a table of kernels, which know no threads. */
 #ifndef FD_BACKEND_H
 #define FD_BACKEND_H
 
@@ -10,11 +10,17 @@ enum { FD_LANES = 8, FD_WORD = 64, FD_GROUP = 512, FD_GROUPS = 8, FD_BLOCK = 409
 
 enum { FD_LINE = 64 }; /* bytes of a cache line, or less */
 
-/*
- * Where the data are not in the cache, `ahead` > 0: their lines are asked for so many bytes before they are needed, and
- * what is not in place is stored around the cache.
- */
-size_t fd_ahead(const fd_run *run, size_t bytes, int heavy);
+/* Whether this processor is one on which prefetching has been measured to pay. */
+int fd_prefetch_pays(void);
+
+/* How a kernel reaches data that are beyond the cache. */
+typedef struct {
+    size_t prefetch; /* prefetch distance in bytes; 0: none */
+    int nontemporal; /* whether results are written with non-temporal stores, where they are 16-byte aligned */
+} fd_access;
+
+/* What suits a pass over so many bytes; slow_draw: the generator's full work lies between two lines of data. */
+fd_access fd_access_of(const fd_run *run, size_t bytes, int in_place, int slow_draw);
 
 /* round_half_even(p * 2^64), for 0 <= p < 1. */
 uint64_t fd_threshold(double p);
@@ -41,32 +47,33 @@ struct fd_backend {
 
     /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
     void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,
-                               uint8_t *bits, size_t ahead);
+                               uint8_t *bits, fd_access access);
 
     /* n elements and their ceil(n/8) bytes of bits. */
-    void (*apply[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, void *y, size_t ahead);
+    void (*apply[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, void *y, fd_access access);
 
-    /* The same with a shift and a value for the dropped ones (NULL for complex types), and with a p for each element.
-     */
+    /* The same with a shift, and a value for dropped elements; NULL for complex dtypes. */
     void (*affine[FD_DTYPES])(const uint8_t *bits, size_t n, const fd_values *values, const void *x, void *y,
-                              size_t ahead);
+                              fd_access access);
+
+    /* The same with a p for each element. */
     void (*each[FD_DTYPES])(const uint8_t *bits, size_t n, const double *p, const void *x, void *y);
 
     /* dropout(x + bias) + residual, where bias and residual may be NULL. */
     void (*residual[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, const void *bias,
-                                const void *residual, void *y, size_t ahead);
+                                const void *residual, void *y, fd_access access);
 
-    /* Adds n elements, real by real, to as many sums; `lost` belongs to the sums. */
-    void (*accumulate[FD_DTYPES])(const void *x, size_t n, double *sum, double *lost);
+    /* Adds n elements, real by real, to as many sums; each sum has its compensation. */
+    void (*accumulate[FD_DTYPES])(const void *x, size_t n, double *sum, double *compensation);
 };
 
 /* `apply` or `affine`, by what the values ask for. */
 FD_INLINE void fd_apply_values(const fd_backend *backend, fd_dtype dtype, const uint8_t *bits, size_t n,
-                               const fd_values *values, const void *x, void *y, size_t ahead) {
+                               const fd_values *values, const void *x, void *y, fd_access access) {
     if (values->shift == 0 && values->dropped == 0)
-        backend->apply[dtype](bits, n, values->scale, x, y, ahead);
+        backend->apply[dtype](bits, n, values->scale, x, y, access);
     else
-        backend->affine[dtype](bits, n, values, x, y, ahead);
+        backend->affine[dtype](bits, n, values, x, y, access);
 }
 
 #ifdef FD_X86

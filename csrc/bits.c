@@ -2,6 +2,7 @@
 #include "bits.h"
 
 #include "kernels/scalar.h"
+#include "kernels/stream_tpl.h"
 #include "parallel.h"
 
 /* Bits in one unit of a thread's work: whole bytes, so that no two threads write to one. */

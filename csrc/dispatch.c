@@ -21,23 +21,11 @@ const char *fd_backend_name(const fd_backend *backend) { return backend->name; }
 
 int fd_backend_supported(const fd_backend *backend) { return backend->supported(); }
 
-/*
- * Measured on Zen 3 (benchmarks/README.md). An array about as large as the last level is partly in it, and wants the
- * longest notice. Memory itself is best asked as late as can be: later by a `heavy` draw, which takes longer a line.
- */
-size_t fd_ahead(const fd_run *run, size_t bytes, int heavy) {
-    if (bytes < run->cache_bytes / 2)
-        return 0;
-    if (bytes / 4 < run->cache_bytes)
-        return 4096;
-    return heavy ? 2048 : 640;
-}
-
 fd_run fd_run_default(void) {
     int i = 0;
     while (!backends[i]->supported())
         i++;
-    return (fd_run){backends[i], fd_max_threads(), 1 << 25};
+    return (fd_run){backends[i], fd_max_threads(), 1 << 25, fd_prefetch_pays()};
 }
 
 const char *fd_compiler(void) { return FD_COMPILER; }

@@ -1,5 +1,6 @@
 /* The threshold of a probability, and the few words of bits that need it in full. */
 #include "kernels/scalar.h"
+#include "kernels/stream_tpl.h"
 
 /* p * 2^64 to nearest, ties to even. Beyond 2^52 a double is an integer; below, 2^52 + a has no room for fractions. */
 uint64_t fd_threshold(double p) {

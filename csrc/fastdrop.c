@@ -3,6 +3,7 @@
 
 #include "bits.h"
 #include "kernels/scalar.h"
+#include "kernels/stream_tpl.h"
 #include "parallel.h"
 
 /* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
@@ -48,7 +49,7 @@ typedef struct {
     fd_values values;
     const uint8_t *x;
     uint8_t *y, *bits;
-    size_t ahead;
+    fd_access access;
 } dropout_job;
 
 /*
@@ -77,7 +78,7 @@ static size_t dropout_some(const dropout_job *job, fd_source *source, size_t at,
     size_t count = to - at;
     if (plain && in_block == 0 && count >= FD_BLOCK) {
         count = count / FD_BLOCK * FD_BLOCK;
-        backend->dropout[job->dtype](job->draw, block, count / FD_BLOCK, job->values.scale, x, y, bits, job->ahead);
+        backend->dropout[job->dtype](job->draw, block, count / FD_BLOCK, job->values.scale, x, y, bits, job->access);
         return count;
     }
     if (!bits)
@@ -93,7 +94,7 @@ static size_t dropout_some(const dropout_job *job, fd_source *source, size_t at,
     if (job->values.p)
         backend->each[job->dtype](bits, count, source->each->p, x, y);
     else
-        fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->ahead);
+        fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->access);
     return count;
 }
 
@@ -122,8 +123,9 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
         if (bits)
             fd_bits(run, draw, 1, &n, &unit_stride, index, bits);
     } else {
-        dropout_job job = {run, draw, dtype, index, n, index % FD_BLOCK / FD_WORD * FD_WORD, *values, x, y, bits, 0};
-        job.ahead = fd_ahead(run, n * size, draw->rounds);
+        dropout_job job = {run,     draw, dtype, index, n,     index % FD_BLOCK / FD_WORD * FD_WORD,
+                           *values, x,    y,     bits,  {0, 0}};
+        job.access = fd_access_of(run, n * size, x == y, draw->rounds);
         fd_parallel(fd_useful(run->threads, n, draw->rates ? RATES_PER_THREAD : ELEMENTS_PER_THREAD),
                     (n + job.lead - 1) / FD_BLOCK + 1, dropout_units, &job);
     }
@@ -166,8 +168,8 @@ void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_
     }
     const fd_values values = {1 / (1 - p), 0, 0, NULL};
     const size_t lead = index % FD_BLOCK / FD_WORD * FD_WORD;
-    samples_job job = {{run, NULL, dtype, index, n, lead, values, x, y, NULL, 0}, key, p, samples};
-    job.sample.ahead = fd_ahead(run, n * samples * size, 0);
+    samples_job job = {{run, NULL, dtype, index, n, lead, values, x, y, NULL, {0, 0}}, key, p, samples};
+    job.sample.access = fd_access_of(run, n * samples * size, 0, 0);
     fd_parallel(fd_useful(run->threads, n * samples, ELEMENTS_PER_THREAD), (n + lead - 1) / FD_BLOCK + 1, sample_units,
                 &job);
 }

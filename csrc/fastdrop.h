@@ -36,11 +36,15 @@ int fd_backend_supported(const fd_backend *backend);
 typedef struct {
     const fd_backend *backend; /* a supported one */
     int threads;               /* at most so many threads; 1 where the library was built without OpenMP */
-    size_t cache_bytes;        /* of the last level: larger arrays than half of it are fetched ahead, and stored around
-                                  the cache where that is not in place; SIZE_MAX: never */
+    size_t cache_bytes;        /* of the last level: out of place, arrays over half this size are written with
+                                  non-temporal stores; SIZE_MAX: none are */
+    int prefetch;              /* whether arrays over half of it are prefetched: it depends on the processor */
 } fd_run;
 
-/* The best supported backend, as many threads as OpenMP offers here, 32 MiB of cache. */
+/*
+ * The best supported backend, as many threads as OpenMP offers here, 32 MiB of cache; prefetching where it has been
+ * measured to pay on this processor (benchmarks/README.md).
+ */
 fd_run fd_run_default(void);
 
 /* The number of threads that OpenMP would use for a parallel region begun here; 1 without OpenMP. */

@@ -32,7 +32,7 @@ typedef struct {
     fd_values values;
     const uint8_t *bits, *bits_end, *x;
     uint8_t *y;
-    size_t ahead;
+    fd_access access;
     fd_axis run_axis, tile_axis; /* the tile's axis has extent 1 where there are no tiles */
     fd_axis row_axis;            /* of extent 0, or the short rows of a run, whose bit is then a row's step */
     size_t piece;                /* elements of a run that are one unit */
@@ -64,7 +64,7 @@ FD_INLINE void copy_strided(uint8_t *to, ptrdiff_t to_step, const uint8_t *from,
 
 /* Contiguous elements and the bits of a run: by one scale, or each by that of its own p. */
 static void apply_contiguous(const apply_job *job, const uint8_t *bits, const uint8_t *p, size_t n, const uint8_t *x,
-                             uint8_t *y, size_t ahead) {
+                             uint8_t *y, fd_access access) {
     const fd_backend *backend = job->run->backend;
     const ptrdiff_t p_step = job->run_axis.p;
     fd_values values = job->values;
@@ -87,23 +87,23 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
         memcpy(&repeated_p, p, sizeof repeated_p);
         values.scale = repeated_p < 1 ? 1 / (1 - repeated_p) : 1;
     }
-    fd_apply_values(backend, job->dtype, bits, n, &values, x, y, ahead);
+    fd_apply_values(backend, job->dtype, bits, n, &values, x, y, access);
 }
 
 /* One run whose bits are packed from `bits` on. */
 static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_t n) {
     const ptrdiff_t size = (ptrdiff_t)job->size, x_step = job->run_axis.x, y_step = job->run_axis.y;
     if (x_step == size && y_step == size) {
-        apply_contiguous(job, bits, at.p, n, at.x, at.y, job->ahead);
+        apply_contiguous(job, bits, at.p, n, at.x, at.y, job->access);
         return;
     }
     uint8_t data[GATHERED * 16] __attribute__((aligned(64)));
     for (size_t i = 0; i < n; i += GATHERED, bits += GATHERED / 8, at = moved(at, &job->run_axis, GATHERED)) {
         const size_t count = at_most(n - i, GATHERED);
-#define STAGE(bytes)                                         \
-    copy_strided(data, bytes, at.x, x_step, count, bytes);   \
-    apply_contiguous(job, bits, at.p, count, data, data, 0); \
-    copy_strided(at.y, y_step, data, bytes, count, bytes);   \
+#define STAGE(bytes)                                                         \
+    copy_strided(data, bytes, at.x, x_step, count, bytes);                   \
+    apply_contiguous(job, bits, at.p, count, data, data, (fd_access){0, 0}); \
+    copy_strided(at.y, y_step, data, bytes, count, bytes);                   \
     break
         switch (size) { /* constant sizes: single moves */
         case 2: STAGE(2);
@@ -279,7 +279,7 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
     if (n == 0)
         return;
     job.bits_end = bits + last_bit / 8 + 1;
-    job.ahead = fd_ahead(run, n * job.size, 0);
+    job.access = fd_access_of(run, n * job.size, x == y, 0);
     ndim = merge_axes(axes, ndim);
     const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size, 0};
     job.run_axis = ndim > 0 ? axes[--ndim] : single;

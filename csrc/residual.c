@@ -17,7 +17,7 @@ typedef struct {
     double scale;
     const uint8_t *x, *bias, *residual;
     uint8_t *y, *bits;
-    size_t ahead;
+    fd_access access;
 } residual_job;
 
 static void residual_blocks(const void *job_, size_t begin, size_t end) {
@@ -32,17 +32,17 @@ static void residual_blocks(const void *job_, size_t begin, size_t end) {
             memset(bits, 0, (count + 7) / 8);
         else
             fd_draw_run(&source, job->index + at, count, bits, 0);
-        backend->residual[job->dtype](bits, count, job->scale, job->x + at * size,
-                                      job->bias ? job->bias + at % job->period * size : NULL,
-                                      job->residual ? job->residual + at * size : NULL, job->y + at * size, job->ahead);
+        backend->residual[job->dtype](
+            bits, count, job->scale, job->x + at * size, job->bias ? job->bias + at % job->period * size : NULL,
+            job->residual ? job->residual + at * size : NULL, job->y + at * size, job->access);
     }
 }
 
 void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
                       const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits) {
-    const size_t ahead = fd_ahead(run, 2 * n * fd_itemsize(dtype), draw->rounds);
+    const fd_access access = fd_access_of(run, 2 * n * fd_itemsize(dtype), 1, draw->rounds);
     const residual_job job = {run, draw, dtype,    index, n,    period, draw->all ? 1 : scale,
-                              x,   bias, residual, y,     bits, ahead};
+                              x,   bias, residual, y,     bits, access};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), (n + FD_BLOCK - 1) / FD_BLOCK, residual_blocks, &job);
 }
 
@@ -59,7 +59,7 @@ typedef struct {
     const uint8_t *bits, *dy;
     uint8_t *dx;
     double *sums;
-    size_t ahead;
+    fd_access access;
 } gradient_job;
 
 /* Adds `count` elements of dx from element `at` on, row by row. */
@@ -82,7 +82,7 @@ static void gradient_parts(const void *job_, size_t begin, size_t end) {
         for (size_t b = blocks * part / parts; b < blocks * (part + 1) / parts; b++) {
             const size_t at = b * FD_BLOCK, rest = job->n - at, count = rest < FD_BLOCK ? rest : FD_BLOCK;
             job->run->backend->apply[job->dtype](job->bits + at / 8, count, job->scale, job->dy + at * size,
-                                                 job->dx + at * size, job->ahead);
+                                                 job->dx + at * size, job->access);
             add_rows(job, at, count, sum);
         }
     }
@@ -91,8 +91,17 @@ static void gradient_parts(const void *job_, size_t begin, size_t end) {
 void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size_t period, double scale,
                                const uint8_t *bits, const void *dy, void *dx, double *sums) {
     const size_t parts = fd_bias_parts(n), reals = period * (dtype == FD_C64 || dtype == FD_C128 ? 2 : 1);
-    const gradient_job job = {
-        run, dtype, n, period, reals, scale, bits, dy, dx, sums, fd_ahead(run, n * fd_itemsize(dtype), 0)};
+    const gradient_job job = {run,
+                              dtype,
+                              n,
+                              period,
+                              reals,
+                              scale,
+                              bits,
+                              dy,
+                              dx,
+                              sums,
+                              fd_access_of(run, n * fd_itemsize(dtype), dy == dx, 0)};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), parts, gradient_parts, &job);
     for (size_t part = 1; part <= parts; part++) /* Kahan's sums of the parts, in order */
         run->backend->accumulate[FD_F64](sums + part * 2 * reals, reals, sums, sums + reals);

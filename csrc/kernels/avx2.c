@@ -57,28 +57,27 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
     }
 }
 
-#include "stream_tpl.h"
-
 FD_INLINE v_u64 v_complements(const double *p) {
     return _mm256_castpd_si256(_mm256_sub_pd(_mm256_set1_pd(0x1.fffffffffffffp0), _mm256_loadu_pd(p)));
 }
 
 /* The upper halves are brought together within 128 bits first, and then put in order. */
-FD_INLINE unsigned v_reached(const v_u64 *sums, int bound) {
+FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
     const __m256 upper = _mm256_shuffle_ps(_mm256_castsi256_ps(sums[0]), _mm256_castsi256_ps(sums[1]), 0xDD);
     const __m256i ordered = _mm256_permute4x64_epi64(_mm256_castps_si256(upper), 0xD8);
-    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(ordered, _mm256_set1_epi32(bound - 1))));
+    return (unsigned)_mm256_movemask_ps(
+        _mm256_castsi256_ps(_mm256_cmpgt_epi32(ordered, _mm256_set1_epi32((int)bound - 1))));
 }
 
 #define V_BYTES 32
 #define R_BYTES 32
-#define wide_f16(halves) ((v_f32)_mm256_cvtph_ps((__m128i)(halves)))
-#define narrow_f16(v) ((v_halves)_mm256_cvtps_ph((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define v_widen_f16(halves) ((v_f32)_mm256_cvtph_ps((__m128i)(halves)))
+#define v_narrow_f16(v) ((v_halves)_mm256_cvtps_ph((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define V_UNROLL FD_UNROLL
 typedef __m256i v_data;
 
-FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
-    if (bypass) { /* NumPy aligns to 16 bytes, no further */
+FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
+    if (nontemporal) { /* NumPy aligns to 16 bytes, no further */
         _mm_stream_si128((__m128i *)y, _mm256_castsi256_si128(v));
         _mm_stream_si128((__m128i *)(y + 16), _mm256_extracti128_si256(v, 1));
     } else {
@@ -87,7 +86,7 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
 }
 
 /* The bits of sixteen elements, each against its own. */
-FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_2(const uint8_t *x, uint64_t word, int i) {
     const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
     const __m256i bits = _mm256_set1_epi16((short)(word >> (16 * i)));
     const __m256i keep = _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit);
@@ -95,7 +94,7 @@ FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
 }
 
 /* The wider elements' bits are shifted to their signs, which is all that a masked load looks at. */
-FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_4(const uint8_t *x, uint64_t word, int i) {
     const int t = 31 - 8 * (i % 4);
     const __m256i shift = _mm256_setr_epi32(t, t - 1, t - 2, t - 3, t - 4, t - 5, t - 6, t - 7);
     const __m256i both = _mm256_set1_epi64x((long long)word); /* its lower half everywhere, or its upper */
@@ -108,45 +107,14 @@ FD_INLINE v_data kept_where(const uint8_t *x, uint64_t word, __m256i shift) {
     return _mm256_maskload_epi64((const long long *)x, _mm256_sllv_epi64(bits, shift));
 }
 
-FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_8(const uint8_t *x, uint64_t word, int i) {
     const int t = 63 - 4 * i;
     return kept_where(x, word, _mm256_setr_epi64x(t, t - 1, t - 2, t - 3));
 }
 
-FD_INLINE v_data kept_16(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_16(const uint8_t *x, uint64_t word, int i) {
     const int t = 63 - 2 * i;
     return kept_where(x, word, _mm256_setr_epi64x(t, t, t - 1, t - 1));
-}
-
-FD_INLINE v_data scaled_f32(v_data v, float scale) {
-    return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(v), _mm256_set1_ps(scale)));
-}
-
-FD_INLINE v_data scaled_f64(v_data v, double scale) {
-    return _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(v), _mm256_set1_pd(scale)));
-}
-
-FD_INLINE __m128i scaled_half(__m128i v, float scale) {
-    const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps(scale));
-    return _mm256_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
-FD_INLINE v_data scaled_f16(v_data v, float scale) {
-    return _mm256_set_m128i(scaled_half(_mm256_extracti128_si256(v, 1), scale),
-                            scaled_half(_mm256_castsi256_si128(v), scale));
-}
-
-/* bfloat16 is the upper half of a float; to nearest even. A NaN's lower half is 0 here, so it stays one. */
-FD_INLINE v_data narrowed_bf16(v_data product) {
-    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(product, 16), _mm256_set1_epi32(1));
-    return _mm256_srli_epi32(_mm256_add_epi32(product, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF))), 16);
-}
-
-/* Unpack and pack work within the 128-bit halves, and undo each other. */
-FD_INLINE v_data scaled_bf16(v_data v, float scale) {
-    const __m256i low = _mm256_unpacklo_epi16(_mm256_setzero_si256(), v);
-    const __m256i high = _mm256_unpackhi_epi16(_mm256_setzero_si256(), v);
-    return _mm256_packus_epi32(narrowed_bf16(scaled_f32(low, scale)), narrowed_bf16(scaled_f32(high, scale)));
 }
 
 #define BACKEND fd_avx2

@@ -1,4 +1,5 @@
-/* AVX-512 F, BW, DQ and VL, and F16C: a block's eight lanes in one vector, bits that are mask registers as they are. */
+/* AVX-512 F, BW, DQ and VL, and F16C: the eight lanes of a block in one vector; mask bits load directly as mask
+ * registers. */
 #include "../backend.h"
 
 #ifdef FD_X86
@@ -52,25 +53,23 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
     *undecided = _mm512_ternarylogic_epi64(*undecided, u, bit, 0x90);
 }
 
-#include "stream_tpl.h"
-
 FD_INLINE v_u64 v_complements(const double *p) {
     return _mm512_castpd_si512(_mm512_sub_pd(_mm512_set1_pd(0x1.fffffffffffffp0), _mm512_loadu_pd(p)));
 }
 
-FD_INLINE unsigned v_reached(const v_u64 *sums, uint64_t bound) {
-    return (uint8_t)~_mm512_cmplt_epu64_mask(sums[0], v_set1(bound << 32));
+FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
+    return (uint8_t)~_mm512_cmplt_epu64_mask(sums[0], v_set1((uint64_t)bound << 32));
 }
 
 #define V_BYTES 64
 #define R_BYTES 32
-#define wide_f16(halves) ((v_f32)_mm256_cvtph_ps((__m128i)(halves)))
-#define narrow_f16(v) ((v_halves)_mm256_cvtps_ph((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define v_widen_f16(halves) ((v_f32)_mm256_cvtph_ps((__m128i)(halves)))
+#define v_narrow_f16(v) ((v_halves)_mm256_cvtps_ph((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define V_UNROLL FD_UNROLL
 typedef __m512i v_data;
 
-FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
-    if (bypass) { /* NumPy aligns to 16 bytes, no further */
+FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
+    if (nontemporal) { /* NumPy aligns to 16 bytes, no further */
         _mm_stream_si128((__m128i *)y, _mm512_castsi512_si128(v));
         _mm_stream_si128((__m128i *)(y + 16), _mm512_extracti32x4_epi32(v, 1));
         _mm_stream_si128((__m128i *)(y + 32), _mm512_extracti32x4_epi32(v, 2));
@@ -80,58 +79,30 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
     }
 }
 
-FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_2(const uint8_t *x, uint64_t word, int i) {
     return _mm512_maskz_mov_epi16((__mmask32)(word >> (32 * i)), _mm512_loadu_si512(x));
 }
 
-FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_4(const uint8_t *x, uint64_t word, int i) {
     return _mm512_maskz_mov_epi32((__mmask16)(word >> (16 * i)), _mm512_loadu_si512(x));
 }
 
-FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_8(const uint8_t *x, uint64_t word, int i) {
     return _mm512_maskz_mov_epi64((__mmask8)(word >> (8 * i)), _mm512_loadu_si512(x));
 }
 
 /* Each of four bits twice: 0b dcba to 0b dc00ba, to 0b d0c0b0a, times 3. */
-FD_INLINE v_data kept_16(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_16(const uint8_t *x, uint64_t word, int i) {
     const unsigned bits = (unsigned)(word >> (4 * i)), pairs = (bits & 3) | (bits & 12) << 2;
     const unsigned spread = (pairs & 0x11) | (pairs & 0x22) << 1;
     return _mm512_maskz_mov_epi64((__mmask8)(spread * 3), _mm512_loadu_si512(x));
 }
 
-FD_INLINE v_data scaled_f32(v_data v, float scale) {
-    return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(v), _mm512_set1_ps(scale)));
-}
-
-FD_INLINE v_data scaled_f64(v_data v, double scale) {
-    return _mm512_castpd_si512(_mm512_mul_pd(_mm512_castsi512_pd(v), _mm512_set1_pd(scale)));
-}
-
-FD_INLINE __m256i scaled_half(__m256i v, float scale) {
-    const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps(scale));
-    return _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
-FD_INLINE v_data scaled_f16(v_data v, float scale) {
-    const __m512i low = _mm512_castsi256_si512(scaled_half(_mm512_castsi512_si256(v), scale));
-    return _mm512_inserti64x4(low, scaled_half(_mm512_extracti64x4_epi64(v, 1), scale), 1);
-}
-
-/*
- * bfloat16 is the upper half of a float; to nearest even, by hand: the processor's own instruction flushes denormals.
- * A NaN's lower half is 0 here, so it stays one.
- */
-FD_INLINE v_data narrowed_bf16(v_data product) {
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(product, 16), _mm512_set1_epi32(1));
-    return _mm512_srli_epi32(_mm512_add_epi32(product, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))), 16);
-}
-
-/* Unpack and pack work within the 128-bit quarters, and undo each other. */
-FD_INLINE v_data scaled_bf16(v_data v, float scale) {
-    const __m512i low = _mm512_unpacklo_epi16(_mm512_setzero_si512(), v);
-    const __m512i high = _mm512_unpackhi_epi16(_mm512_setzero_si512(), v);
-    return _mm512_packus_epi32(narrowed_bf16(scaled_f32(low, scale)), narrowed_bf16(scaled_f32(high, scale)));
-}
+/* One instruction masks and multiplies; nothing is computed, and nothing raised, in a dropped place. */
+#define v_kept_scaled_f32(x, word, i, scale) \
+    ((v_data)_mm512_maskz_mul_ps((__mmask16)((word) >> (16 * (i))), _mm512_loadu_ps(x), _mm512_set1_ps(scale)))
+#define v_kept_scaled_f64(x, word, i, scale) \
+    ((v_data)_mm512_maskz_mul_pd((__mmask8)((word) >> (8 * (i))), _mm512_loadu_pd(x), _mm512_set1_pd(scale)))
 
 #define BACKEND fd_avx512
 #define NAME "avx512"

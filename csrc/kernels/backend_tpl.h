@@ -1,5 +1,35 @@
-/* The kernels of one instruction set and their table, from its operations: draw, apply, and the passes beside them. */
-#include "reals_tpl.h"
+/*
+ * The kernels of one instruction set and their table. The file that includes this has defined BACKEND and NAME (of the
+ * table), supported(), and the operations below, which are all that the kernels ask of an instruction set.
+ *
+ * On lanes of the generator. V_LANES of a block's eight are in one v_u64, so a block takes 8 / V_LANES passes:
+ *
+ *   v_set1 v_ramp        the same word in every lane; 0, step, 2*step, ...
+ *   v_add v_xor v_andnot (~a & b) v_shl v_shr v_rotl v_mul
+ *   v_where_less         z where a < b unsigned, 0 elsewhere
+ *   v_where_any          a where the lane of z has a bit set, b elsewhere
+ *   v_any                whether any lane has a bit set
+ *   v_lowest             the lowest set bit of each lane, or 0
+ *   v_decide             one plane: see draw_kept in stream_tpl.h
+ *   v_store              as little-endian words
+ *   v_complements        the bits of (2 - 2^-52) - p, of V_LANES values of p
+ *   v_reached            one bit for each of the eight lanes of a step: whether its upper half is at least a bound
+ *
+ * On data, in vectors v_data of V_BYTES bytes:
+ *
+ *   V_UNROLL             FD_UNROLL where the vectors of a word are to be unrolled, else nothing
+ *   v_save               a store; a non-temporal one on request, then to a 16-byte aligned address
+ *   v_fence              comes after the last non-temporal store
+ *   v_kept_2 v_kept_4 v_kept_8 v_kept_16     for each element size: the i-th vector of 64 elements, which is at x, +0.0
+ *                        where the word's bits are 0
+ *
+ * On reals, in vectors of R_BYTES bytes (vectors_tpl.h). These are macros, and may be left out:
+ *
+ *   v_widen_f16 v_narrow_f16              float16 to float, and back to nearest even
+ *   v_kept_scaled_f32 v_kept_scaled_f64   v_kept and the product with the scale
+ */
+#include "stream_tpl.h"
+#include "vectors_tpl.h"
 
 static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *bits) {
     for (int lane = 0; lane < FD_LANES; lane += V_LANES) {
@@ -9,74 +39,59 @@ static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *
     }
 }
 
-#include "each_tpl.h"
+#include "draw_array_tpl.h"
 
+/* For each dtype: the bytes of an element, how a real is stored, in what it is computed, how many reals it has. */
 #define DTYPE f16
 #define SIZE 2
-#define COMPUTE float
-#define SCALED scaled_f16
 #define STORAGE f16
 #define REAL f32
 #define PARTS 1
-#include "apply_tpl.h"
-#include "values_tpl.h"
+#include "dtype_tpl.h"
 #define DTYPE bf16
 #define SIZE 2
-#define COMPUTE float
-#define SCALED scaled_bf16
 #define STORAGE bf16
 #define REAL f32
 #define PARTS 1
-#include "apply_tpl.h"
-#include "values_tpl.h"
+#include "dtype_tpl.h"
 #define DTYPE f32
 #define SIZE 4
-#define COMPUTE float
-#define SCALED scaled_f32
 #define STORAGE f32
 #define REAL f32
 #define PARTS 1
-#include "apply_tpl.h"
-#include "values_tpl.h"
+#include "dtype_tpl.h"
 #define DTYPE f64
 #define SIZE 8
-#define COMPUTE double
-#define SCALED scaled_f64
 #define STORAGE f64
 #define REAL f64
 #define PARTS 1
-#include "apply_tpl.h"
-#include "values_tpl.h"
+#include "dtype_tpl.h"
 #define DTYPE c64
 #define SIZE 8
-#define COMPUTE float
-#define SCALED scaled_f32
 #define STORAGE f32
 #define REAL f32
 #define PARTS 2
-#include "apply_tpl.h"
-#include "values_tpl.h"
+#include "dtype_tpl.h"
 #define DTYPE c128
 #define SIZE 16
-#define COMPUTE double
-#define SCALED scaled_f64
 #define STORAGE f64
 #define REAL f64
 #define PARTS 2
-#include "apply_tpl.h"
-#include "values_tpl.h"
+#include "dtype_tpl.h"
+
+#define OF_EACH_DTYPE(kernel) {kernel##_f16, kernel##_bf16, kernel##_f32, kernel##_f64, kernel##_c64, kernel##_c128}
 
 const fd_backend BACKEND = {
-    NAME,
-    supported,
-    draw_bits,
-    copy_rates,
-    draw_each,
-    {dropout_each_f16, dropout_each_bf16, dropout_each_f32, dropout_each_f64, dropout_each_c64, dropout_each_c128},
-    {dropout_f16, dropout_bf16, dropout_f32, dropout_f64, dropout_c64, dropout_c128},
-    {apply_f16, apply_bf16, apply_f32, apply_f64, apply_c64, apply_c128},
-    {affine_f16, affine_bf16, affine_f32, affine_f64, NULL, NULL},
-    {each_f16, each_bf16, each_f32, each_f64, each_c64, each_c128},
-    {residual_f16, residual_bf16, residual_f32, residual_f64, residual_c64, residual_c128},
-    {accumulate_f16, accumulate_bf16, accumulate_f32, accumulate_f64, accumulate_c64, accumulate_c128},
+    .name = NAME,
+    .supported = supported,
+    .draw = draw_bits,
+    .copy_rates = copy_rates,
+    .draw_each = draw_each,
+    .dropout_each = OF_EACH_DTYPE(dropout_each),
+    .dropout = OF_EACH_DTYPE(dropout),
+    .apply = OF_EACH_DTYPE(apply),
+    .affine = {affine_f16, affine_bf16, affine_f32, affine_f64, NULL, NULL},
+    .each = OF_EACH_DTYPE(each),
+    .residual = OF_EACH_DTYPE(residual),
+    .accumulate = OF_EACH_DTYPE(accumulate),
 };

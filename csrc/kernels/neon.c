@@ -45,8 +45,6 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
     }
 }
 
-#include "stream_tpl.h"
-
 static const uint16_t bit_2[8] = {1, 2, 4, 8, 16, 32, 64, 128};
 
 FD_INLINE v_u64 v_complements(const double *p) {
@@ -66,13 +64,13 @@ FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
 
 #define V_BYTES 16
 #define R_BYTES 16
-#define wide_f16(halves) ((v_f32)vcvt_f32_f16((float16x4_t)(halves)))
-#define narrow_f16(v) ((v_halves)vcvt_f16_f32((float32x4_t)(v)))
+#define v_widen_f16(halves) ((v_f32)vcvt_f32_f16((float16x4_t)(halves)))
+#define v_narrow_f16(v) ((v_halves)vcvt_f16_f32((float32x4_t)(v)))
 #define V_UNROLL FD_UNROLL
 typedef uint8x16_t v_data;
 
-FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
-    (void)bypass; /* no such store here */
+FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
+    (void)nontemporal; /* no such store here */
     vst1q_u8(y, v);
 }
 
@@ -80,55 +78,23 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int bypass) {
 static const uint32_t bit_4[4] = {1, 2, 4, 8};
 static const uint64_t bit_8[2] = {1, 2};
 
-FD_INLINE v_data kept_2(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_2(const uint8_t *x, uint64_t word, int i) {
     const uint16x8_t bits = vdupq_n_u16((uint16_t)(word >> (8 * i)));
     return vandq_u8(vld1q_u8(x), vreinterpretq_u8_u16(vtstq_u16(bits, vld1q_u16(bit_2))));
 }
 
-FD_INLINE v_data kept_4(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_4(const uint8_t *x, uint64_t word, int i) {
     const uint32x4_t bits = vdupq_n_u32((uint32_t)(word >> (4 * i)));
     return vandq_u8(vld1q_u8(x), vreinterpretq_u8_u32(vtstq_u32(bits, vld1q_u32(bit_4))));
 }
 
-FD_INLINE v_data kept_8(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_8(const uint8_t *x, uint64_t word, int i) {
     const uint64x2_t bits = vdupq_n_u64(word >> (2 * i));
     return vandq_u8(vld1q_u8(x), vreinterpretq_u8_u64(vtstq_u64(bits, vld1q_u64(bit_8))));
 }
 
-FD_INLINE v_data kept_16(const uint8_t *x, uint64_t word, int i) {
+FD_INLINE v_data v_kept_16(const uint8_t *x, uint64_t word, int i) {
     return vandq_u8(vld1q_u8(x), vreinterpretq_u8_u64(vdupq_n_u64(0 - (word >> i & 1))));
-}
-
-FD_INLINE v_data scaled_f32(v_data v, float scale) {
-    return vreinterpretq_u8_f32(vmulq_n_f32(vreinterpretq_f32_u8(v), scale));
-}
-
-FD_INLINE v_data scaled_f64(v_data v, double scale) {
-    return vreinterpretq_u8_f64(vmulq_n_f64(vreinterpretq_f64_u8(v), scale));
-}
-
-FD_INLINE float16x4_t scaled_half(float16x4_t v, float scale) {
-    return vcvt_f16_f32(vmulq_n_f32(vcvt_f32_f16(v), scale));
-}
-
-FD_INLINE v_data scaled_f16(v_data v, float scale) {
-    const float16x8_t in = vreinterpretq_f16_u8(v);
-    return vreinterpretq_u8_f16(
-        vcombine_f16(scaled_half(vget_low_f16(in), scale), scaled_half(vget_high_f16(in), scale)));
-}
-
-/* bfloat16 is the upper half of a float; to nearest even. A NaN's lower half is 0 here, so it stays one. */
-FD_INLINE uint16x4_t scaled_brain(uint16x4_t v, float scale) {
-    const float32x4_t wide = vreinterpretq_f32_u32(vshll_n_u16(v, 16));
-    const uint32x4_t product = vreinterpretq_u32_f32(vmulq_n_f32(wide, scale));
-    const uint32x4_t odd = vandq_u32(vshrq_n_u32(product, 16), vdupq_n_u32(1));
-    return vshrn_n_u32(vaddq_u32(product, vaddq_u32(odd, vdupq_n_u32(0x7FFF))), 16);
-}
-
-FD_INLINE v_data scaled_bf16(v_data v, float scale) {
-    const uint16x8_t in = vreinterpretq_u16_u8(v);
-    return vreinterpretq_u8_u16(
-        vcombine_u16(scaled_brain(vget_low_u16(in), scale), scaled_brain(vget_high_u16(in), scale)));
 }
 
 #define BACKEND fd_neon

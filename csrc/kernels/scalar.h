@@ -1,4 +1,4 @@
-/* The operations of stream_tpl.h on one lane, in plain C11. */
+/* The operations on lanes (backend_tpl.h lists them) of one lane, in plain C11. */
 #ifndef FD_SCALAR_H
 #define FD_SCALAR_H
 
@@ -27,8 +27,6 @@ FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
     *dropped |= decided & (0 - t);
     *undecided ^= decided;
 }
-
-#include "stream_tpl.h"
 
 FD_INLINE v_u64 v_complements(const double *p) {
     const double complement = 0x1.fffffffffffffp0 - *p;

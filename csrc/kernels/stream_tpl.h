@@ -1,18 +1,4 @@
-/*
- * The mask stream (csrc/README.md) in the vector operations of one instruction set.
- *
- * A v_u64 holds V_LANES lanes of a block, so a block takes 8 / V_LANES passes, each with its lanes' whole state in
- * registers. The file that includes this defines v_u64, V_LANES and:
- *
- *   v_set1 v_ramp        the same word in every lane; 0, step, 2*step, ...
- *   v_add v_xor v_and v_andnot (~a & b) v_shl v_shr v_rotl v_mul
- *   v_where_less         z where a < b unsigned, 0 elsewhere
- *   v_where_any          a where the lane of z has a bit set, b elsewhere
- *   v_any                whether any lane has a bit set
- *   v_lowest             the lowest set bit of each lane, or 0
- *   v_decide             one plane: see below
- *   v_store              as little-endian words
- */
+/* The mask stream (csrc/README.md) in the operations on lanes that backend_tpl.h lists. */
 
 /* 2^64 / golden ratio, and the multiplier of L'Ecuyer's tables that L64X128 uses: odd, so that counters differ. */
 static const uint64_t G = 0x9E3779B97F4A7C15, H = 0xD1342543DE82EF95;

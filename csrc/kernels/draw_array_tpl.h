@@ -1,8 +1,5 @@
 /*
- * An array p in the vector operations of stream_tpl.h and two more:
- *
- *   v_complements    the bits of (2 - 2^-52) - p, of V_LANES values of p
- *   v_reached        of the eight lanes of a step, one bit each: whether the upper half is at least a bound
+ * The bits of an array p.
  *
  * U < T is read off the sum S = bits((2 - 2^-52) - p) + (U >> 12), in which U's upper bits meet p and no T is made. The
  * difference is in [1, 2), where the bits of doubles count in 2^-52 from 1023 * 2^52 on, so that
@@ -52,7 +49,7 @@ static void draw_each(const fd_draw *draw, uint64_t block, size_t first, size_t 
 /* Whether all of n values are between 0 and 1; copied, -0.0 as 0, unless copy is NULL. */
 static int copy_rates(const double *p, size_t n, double *copy) {
     enum { AT_ONCE = R_BYTES / sizeof *p };
-    v_i64 right = (v_f64){0} == 0.0;
+    lanes_f64 right = (v_f64){0} == 0.0;
     double rest[AT_ONCE] = {0};
     size_t i = 0;
     FD_UNROLL_4

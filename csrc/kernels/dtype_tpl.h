@@ -1,0 +1,29 @@
+/*
+ * All kernels of one dtype. Included once for each by backend_tpl.h, which sets DTYPE, SIZE, STORAGE, REAL and PARTS,
+ * and says what they are.
+ */
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define OF_DTYPE(name) JOIN(name##_, DTYPE)
+#define OF_STORAGE(name) JOIN(name##_, STORAGE)
+#define OF_REAL(name) JOIN(name##_, REAL)
+#define COMPUTE OF_REAL(real)
+
+#include "apply_tpl.h"
+#include "reals_tpl.h"
+/* In this order: the ones below work on the vectors of reals that reals_tpl.h cuts a word into. */
+#include "affine_tpl.h"
+#include "apply_array_tpl.h"
+#include "residual_tpl.h"
+
+#undef COMPUTE
+#undef OF_REAL
+#undef OF_STORAGE
+#undef OF_DTYPE
+#undef JOIN
+#undef JOIN_
+#undef PARTS
+#undef REAL
+#undef STORAGE
+#undef SIZE
+#undef DTYPE
