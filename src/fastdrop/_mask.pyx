@@ -259,7 +259,7 @@ cdef class Mask:
 
     cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, const fd_values *values, bint draws,
                  object rng) except -1:
-        """y, aligned and native, from x, itself or apart. draws: take a stream when nothing can fail, fill the store."""
+        """y, aligned and native, from x, or x itself. draws: take a stream when nothing can fail, fill the store."""
         cdef fd_draw draw
         cdef fd_rates rates
         cdef cnp.ndarray source = x if cnp.PyArray_ISBEHAVED_RO(x) else y, p = None
