@@ -275,3 +275,10 @@ def test_the_mask_remembers_what_was_given(duplicate, given, store):
         assert (got is None) == (want is None)
         assert got is None or got.tobytes() == want.tobytes()
     assert [a is not None for a in twin[1:]] == list(given)
+
+
+def test_a_bias_is_repeated_as_far_as_it_is_read():
+    """Periods around the slack that the kernels read past one, each at the end of its rows."""
+    for period in (1, 2, 3, 4095, 4096, 4097, 8193):
+        x, bias = np.zeros((3, period)), values(period, np.dtype("f8"))
+        np.testing.assert_array_equal(fd.bias_dropout_residual(x, bias, None, 0, rng=0)[0], x + bias)

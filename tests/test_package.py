@@ -112,7 +112,7 @@ def test_every_public_callable_has_a_signature():
                 inspect.signature(getattr(owner, name))
     assert str(inspect.signature(fd.Rng)) == "(seed=None)"
     assert "Rng(seed=None)" in pydoc.plain(pydoc.render_doc(fd.Rng))
-    assert fd.Rng.__doc__.startswith("A key and a counter")
+    assert inspect.getdoc(fd.Rng).startswith("A key and a counter")
 
 
 def test_dir_is_the_public_names():
