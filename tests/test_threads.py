@@ -534,3 +534,11 @@ def test_a_long_call_in_parts_is_one_call(name, long):
         else:
             want = fd.dropout(x, 0.1, rng=5, offset=at)[0] + (name == "fused")
         np.testing.assert_array_equal(here, want)
+
+
+@pytest.mark.parametrize("p", [0.1, [0.1]], ids=["p", "array p"])
+def test_a_long_mask_in_parts_is_one_mask(p):
+    """The end of a bare mask of two parts is dropout's of that place."""
+    n = 2**27 + 130
+    tail = fd.bernoulli(n, p, rng=5)[-260:]
+    np.testing.assert_array_equal(tail, fd.dropout(np.ones(260), p, rng=5, offset=n - 260)[0] == 0)
