@@ -135,7 +135,7 @@ typedef struct {
     dropout_job sample; /* the first */
     fd_key key;
     double p;
-    size_t samples;
+    size_t first, samples, stride;
 } samples_job;
 
 /* Blocks of x that stay in the first cache while all samples are made of them. */
@@ -145,30 +145,36 @@ static void sample_units(const void *job_, size_t begin, size_t end) {
     const samples_job *job = job_;
     for (size_t at = begin; at < end; at += RESIDENT)
         for (size_t t = 0; t < job->samples; t++) {
-            const fd_draw draw = fd_draw_init(fd_fold_in(job->key, t), 0, job->p);
+            const fd_draw draw = fd_draw_init(fd_fold_in(job->key, job->first + t), 0, job->p);
             dropout_job sample = job->sample;
             sample.draw = &draw;
-            sample.y += t * sample.n * fd_itemsize(sample.dtype);
+            sample.y += t * job->stride * fd_itemsize(sample.dtype);
             dropout_units(&sample, at, at + RESIDENT < end ? at + RESIDENT : end);
         }
 }
 
 void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
                 const void *x, void *y) {
+    fd_samples_part(run, key, p, dtype, index, n, 0, samples, n, x, y);
+}
+
+void fd_samples_part(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t first,
+                     size_t samples, size_t stride, const void *x, void *y) {
     const size_t size = fd_itemsize(dtype);
     if (n == 0)
         return;
     if (p == 0 || p == 1) {
         for (size_t t = 0; t < samples; t++)
             if (p == 1)
-                memset((uint8_t *)y + t * n * size, 0, n * size);
+                memset((uint8_t *)y + t * stride * size, 0, n * size);
             else
-                memcpy((uint8_t *)y + t * n * size, x, n * size);
+                memcpy((uint8_t *)y + t * stride * size, x, n * size);
         return;
     }
     const fd_values values = {1 / (1 - p), 0, 0, NULL};
     const size_t lead = index % FD_BLOCK / FD_WORD * FD_WORD;
-    samples_job job = {{run, NULL, dtype, index, n, lead, values, x, y, NULL, {0, 0}}, key, p, samples};
+    samples_job job = {
+        {run, NULL, dtype, index, n, lead, values, x, y, NULL, {0, 0}}, key, p, first, samples, stride};
     job.sample.access = fd_access_of(run, n * samples * size, 0, 0);
     fd_parallel(fd_useful(run->threads, n * samples, ELEMENTS_PER_THREAD), (n + lead - 1) / FD_BLOCK + 1, sample_units,
                 &job);

@@ -73,6 +73,7 @@ typedef struct {
     int ndim;
     size_t shape[FD_MAX_DIMS];
     ptrdiff_t step[FD_MAX_DIMS]; /* in bytes; 0 repeats */
+    size_t begin;                /* the element, in C order, at which a call begins */
 } fd_rates;
 
 /* An array p from its first value, its shape and its steps, in as few axes as it can be walked by. */
@@ -182,6 +183,10 @@ void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size
  */
 void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
                 const void *x, void *y);
+
+/* A part of that: samples first .. first + samples - 1, each `stride` elements after the one before, y the first. */
+void fd_samples_part(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t first,
+                     size_t samples, size_t stride, const void *x, void *y);
 
 /*
  * A packed matrix, in C order, that holds some rows and columns of a larger one: its element (i, j) is the element

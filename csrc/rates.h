@@ -13,6 +13,7 @@ typedef struct fd_walk {
 FD_INLINE void walk_to(fd_walk *walk, const fd_rates *rates, size_t element) {
     walk->rates = rates;
     walk->at = (const uint8_t *)rates->p;
+    element += rates->begin;
     for (int d = rates->ndim - 1; d >= 0; d--) {
         walk->i[d] = element % rates->shape[d];
         element /= rates->shape[d];

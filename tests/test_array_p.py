@@ -1,9 +1,12 @@
 """An array p: one U an element, each element with the rate and the scale of its own, bit for bit as the reference."""
 
+import array
+import collections
 import copy
 import json
 import math
 import pickle
+import re
 from contextlib import suppress
 from functools import cache
 from itertools import product
@@ -326,3 +329,62 @@ def test_a_recipe_is_small_where_p_is():
     x = np.ones((4, 3, 400, 400), np.float32)
     _, mask = fd.dropout(x, np.array([0.1, 0.2, 0.3]).reshape(3, 1, 1), rng=rng(), store="recipe")
     assert len(pickle.dumps(mask)) < 800
+
+
+# Where an array p comes from
+
+
+class Rates:
+    def __array__(self, dtype=None, copy=None):
+        return np.linspace(0, 1, 300, dtype=dtype)
+
+
+def series(a):
+    return pytest.importorskip("pandas").Series(a, index=range(7, 7 + len(a)))
+
+
+FORMS = {
+    "tuple": lambda a: tuple(a.tolist()),
+    "memoryview": memoryview,
+    "array": lambda a: array.array("d", a),
+    "series": series,
+    "deque": lambda a: collections.deque(a.tolist()),
+    "__array__": lambda a: Rates(),
+    "range": lambda a: range(2),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_p_is_any_array_like(form):
+    a = np.linspace(0, 1, 300)
+    p = form(a)
+    a = np.asarray(p, float)
+    x = np.ones((4, len(a)))
+    want = fd.dropout(x, a, rng=0)[0]
+    np.testing.assert_array_equal(fd.dropout(x, p, rng=0)[0], want)
+    np.testing.assert_array_equal(fd.bernoulli(x.shape, p, rng=0), fd.bernoulli(x.shape, a, rng=0))
+    layer = fd.Dropout(p, rng=0)
+    np.testing.assert_array_equal(layer.forward(x), want)
+    np.testing.assert_array_equal(fd.mc_dropout(x, p, 2, rng=0), fd.mc_dropout(x, a, 2, rng=0))
+
+
+@pytest.mark.parametrize("p", [[0.5], np.ones(3), (0.1, 0.2)], ids=str)
+def test_alpha_dropout_says_why_it_takes_no_array(p):
+    message = f"p must be a real number, got {type(p).__name__}: alpha dropout's mean and variance are those of one p"
+    with pytest.raises(TypeError, match=re.escape(message)):
+        fd.alpha_dropout(np.ones(3), p, rng=0)
+
+
+@pytest.mark.parametrize("bad", [7.0, -3.0, np.nan])
+def test_a_pickled_array_p_is_checked(bad):
+    _, mask = fd.dropout(np.ones(300), np.linspace(0, 1, 300), rng=0, store="recipe")
+    function, arguments = mask.__reduce__()
+    place = next(i for i, a in enumerate(arguments) if isinstance(a, tuple) and a[0] is np.float64)
+    for dtype in (np.float64, np.float32):
+        p = np.linspace(0, 1, 300, dtype=dtype)
+        good = function(*arguments[:place], (dtype, (300,), p.tobytes()), *arguments[place + 1 :])
+        assert good.p.dtype == np.float64
+        np.testing.assert_array_equal(good.p, p)
+        p[5] = bad
+        with pytest.raises(ValueError, match="p must be between 0 and 1"):
+            function(*arguments[:place], (dtype, (300,), p.tobytes()), *arguments[place + 1 :])

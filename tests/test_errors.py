@@ -3,6 +3,8 @@
 A case is (call, error, message). The call takes a scene; <any> in a message stands for what is left open.
 """
 
+import array
+import collections
 import os
 import re
 import subprocess
@@ -115,10 +117,12 @@ TAKE_X = {
 NAMES = ["bool", "int8", "uint64", "int64", "object"]  # the other dtypes go by several names
 
 
+TYPES = "float16, bfloat16, float32, float64, complex64 or complex128"
+
+
 def no_float(take, got):
     """The message about a dtype, in the words of each function."""
-    types = "float16, bfloat16, float32, float64, complex64 or complex128"
-    text = f"x must have dtype {types}, got {got}: cast it first, as in x.astype(numpy.float32)"
+    text = f"x must have dtype {TYPES}, got {got}: cast it first, as in x.astype(numpy.float32)"
     return text.replace("x ", "dy ", 1).replace(" x.", " dy.") if take == "backward" else text
 
 
@@ -134,9 +138,44 @@ def test_dtype(take, dtype, n):
     check(lambda s: TAKE_X[take](s, x), TypeError, no_float(take, dtype if dtype in NAMES else "<any>"))
 
 
-@pytest.mark.parametrize("x", [3, [1, 2], [True], "abc", None, [None, 1.0]], ids=repr)
-def test_no_array_of_floats(x):
-    check(lambda s: fd.dropout(x, rng=s.rng), TypeError, no_float("dropout", "<any>"))
+@pytest.mark.parametrize("take", TAKE_X)
+@pytest.mark.parametrize(
+    "x", [3, [1, 2], (True,), "abc", b"abc", None, [None, 1.0], {"a": 1.0}, {1.0}, object], ids=repr
+)
+def test_no_array_of_floats(take, x):
+    """What has no astype is not told to use it, and gets no advice where no cast can help."""
+    if take == "in-place":
+        pytest.skip("out is no array")
+    name, dtype = "dy" if take == "backward" else "x", np.asarray(x).dtype
+    advice = f": cast it first, as in numpy.asarray({name}, numpy.float32)" if dtype.kind in "bi" else ""
+    message = f"{name} must have dtype {TYPES}, got {type(x).__name__} of dtype {dtype}{advice}"
+    check(lambda s: TAKE_X[take](s, x), TypeError, message)
+
+
+class Sparse:
+    """As SciPy's matrices are: not an array for NumPy, though they have a dtype and a cast."""
+
+    dtype, nnz, format = np.dtype("f4"), 1, "csr"
+
+    def astype(self, dtype):
+        return self
+
+
+@pytest.mark.parametrize("take", ["dropout", "p-1", "layer", "apply", "backward"])
+@pytest.mark.parametrize(("format", "values"), [("csr", "data"), ("lil", "tocsr().data")])
+def test_sparse_matrix(take, format, values):
+    x, name = Sparse(), "dy" if take == "backward" else "x"
+    x.format = format
+    message = f"{name} must be a dense array, got Sparse: pass the values that it stores, as in {name}.{values}"
+    check(lambda s: TAKE_X[take](s, x), TypeError, message)
+
+
+def test_scipy_sparse_matrix():
+    sparse = pytest.importorskip("scipy.sparse")
+    for make in (sparse.csr_matrix, sparse.csc_array, sparse.coo_array, sparse.lil_matrix, sparse.dok_matrix):
+        with pytest.raises(TypeError, match="x must be a dense array"):
+            fd.dropout(make(np.eye(3)), rng=0)
+    assert fd.dropout(sparse.lil_matrix(np.eye(3)).tocsr().data, 0)[0].tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("take", TAKE_X)
@@ -144,6 +183,53 @@ def test_masked_array(take):
     name = "dy" if take == "backward" else "x"
     message = f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)"
     check(lambda s: TAKE_X[take](s, np.ma.array(s.x)), TypeError, message)
+
+
+NESTED = {
+    "list": lambda m: [m, m],
+    "tuple": lambda m: (m, m),
+    "mixed": lambda m: [[1.0, 2.0, 3.0], m],
+    "deep": lambda m: [([m],), ([m],)],
+    "deque": lambda m: collections.deque([m, m]),
+    "element": lambda m: [1.0, np.ma.masked],
+}
+
+
+@pytest.mark.parametrize("nest", NESTED.values(), ids=NESTED)
+@pytest.mark.parametrize("take", ["dropout", "p-1", "layer", "apply", "backward"])
+def test_masked_array_in_a_container(take, nest):
+    x, name = nest(np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])), "dy" if take == "backward" else "x"
+    message = f"{name} must not hold a masked array, whose mask would be lost: pass .filled(0) of each"
+    check(lambda s: TAKE_X[take](s, x), TypeError, message)
+
+
+def test_masked_array_in_other_operands():
+    m = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+    x, mask = np.ones((2, 3)), fd.bias_dropout_residual(np.ones((2, 3)), None, None, rng=0)[1]
+    calls = {
+        "p": lambda s: fd.dropout(x, [m * 0, m * 0], rng=s.rng),
+        "residual": lambda s: fd.bias_dropout_residual(x, None, [m, m], rng=s.rng),
+        "bias": lambda s: fd.bias_dropout_residual(x, list(m), None, rng=s.rng),
+        "dy": lambda s: fd.bias_dropout_residual_backward([m, m], mask),
+        "x": lambda s: fd.mc_dropout([m, m], 0.5, 2, rng=s.rng),
+    }
+    for name, call in calls.items():
+        check(
+            call, TypeError, f"{name} must not hold a masked array, whose mask would be lost: pass .filled(0) of each"
+        )
+    for function in (fd.alpha_dropout, fd.gaussian_dropout, fd.bias_dropout_residual):
+        more = (None, None) if function is fd.bias_dropout_residual else ()
+        with pytest.raises(TypeError, match="must not hold a masked array"):
+            function([m, m], *more)
+
+
+def test_an_object_that_gives_a_masked_array():
+    class Wrapped:
+        def __array__(self, dtype=None, copy=None):
+            return np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+
+    with pytest.raises(TypeError, match="x must not be a masked array"):
+        fd.dropout(Wrapped(), 0.0)
 
 
 # out
@@ -194,6 +280,59 @@ def test_partial_overlap(name):
     mask = fd.Mask.from_bool(np.ones(x(np.zeros(12, "f4")).shape, bool), 0.5)
     call = lambda s: fd.dropout_backward(x(s.buffer), mask, out=out(s.buffer))  # noqa: E731
     check(call, ValueError, message.format("dy"))
+
+
+class Interface:
+    """Memory by __array_interface__ alone."""
+
+    def __init__(self, a):
+        self.a, self.__array_interface__ = a, a.__array_interface__
+
+
+SAME_MEMORY = {
+    "ndarray": lambda a: a,
+    "memoryview": memoryview,
+    "interface": Interface,
+    "nested-view": lambda a: a[None, ...][0][...],
+    "subclass": lambda a: a.view(type("Sub", (np.ndarray,), {})),
+    "series": lambda a: pytest.importorskip("pandas").Series(a, copy=False),
+}
+OPERANDS = {  # a call with an operand of 64 doubles and an out that overlaps it
+    "x": lambda a, out: fd.dropout(a, rng=0, out=out),
+    "p": lambda a, out: fd.dropout(np.ones(64), a, rng=0, out=out),
+    "dy": lambda a, out: fd.dropout_backward(a, fd.Mask.from_bool(np.ones(64, bool), 0.5), out=out),
+    "x of apply": lambda a, out: fd.Mask.from_bool(np.ones(64, bool), 0.5).apply(a, out=out),
+    "x of alpha": lambda a, out: fd.alpha_dropout(a, rng=0, out=out),
+    "x of gaussian": lambda a, out: fd.gaussian_dropout(a, rng=0, out=out),
+    "x of mc": lambda a, out: fd.mc_dropout(a, 0.5, 1, rng=0, out=out[None]),
+    "p of mc": lambda a, out: fd.mc_dropout(np.ones(64), a, 1, rng=0, out=out[None]),
+    "x of fused": lambda a, out: fd.bias_dropout_residual(a, None, None, 0, rng=0, out=out),
+    "bias": lambda a, out: fd.bias_dropout_residual(np.zeros(64), a, None, 0, rng=0, out=out),
+    "residual": lambda a, out: fd.bias_dropout_residual(np.zeros(64), None, a, 0, rng=0, out=out),
+    "dy of fused": lambda a, out: fd.bias_dropout_residual_backward(
+        a, fd.bias_dropout_residual(np.zeros(64), None, None, 0, rng=0)[1], out=out
+    ),
+}
+
+
+@pytest.mark.parametrize("wrap", SAME_MEMORY.values(), ids=SAME_MEMORY)
+@pytest.mark.parametrize("call", OPERANDS.values(), ids=OPERANDS)
+def test_overlap_whatever_gives_the_memory(call, wrap):
+    b = np.linspace(0, 1, 65)
+    before = b.tobytes()
+    with pytest.raises(ValueError, match=r"\Aout must be .*overlap"):
+        call(wrap(b[:64]), b[1:])
+    assert b.tobytes() == before
+    memory = array.array("d", b)
+    with pytest.raises(ValueError, match=r"\Aout must be .*overlap"):
+        call(memoryview(memory)[:64], np.frombuffer(memory)[1:])
+    assert memory.tobytes() == before
+
+
+def test_the_same_memory_by_another_object_is_in_place():
+    b = np.ones(64)
+    assert fd.bias_dropout_residual(np.zeros(64), None, memoryview(b), 0, rng=0, out=b)[0] is b
+    assert (b == 1).all()
 
 
 # noise_shape, offset, window, row, store, shape
@@ -284,6 +423,7 @@ def test_an_empty_array_may_stand_at_the_end():
 # Masks and layers
 
 BITS = np.array([255, 1], "u1")
+NO_SCALE = ("2", b"2", True, np.True_, 2j, [2.0], np.ones(1), np.array("2"), {})
 from_bits, from_bool = fd.Mask.from_bits, fd.Mask.from_bool
 
 
@@ -334,8 +474,15 @@ from_bits, from_bool = fd.Mask.from_bits, fd.Mask.from_bool
         (lambda s: from_bool(np.array([False, True]), 1.0),),
     ),
     (
+        TypeError,
+        "scale must be a real number, got {}",
+        *((lambda s, v=v: from_bool(s.x > 1, 0.5, scale=v), type(v).__name__) for v in NO_SCALE),
+        *((lambda s, v=v: from_bits(BITS, (9,), 0.5, v), type(v).__name__) for v in NO_SCALE),
+    ),
+    (
         ValueError,
         "scale must be finite and positive, got {}",
+        (lambda s: from_bits(BITS, (9,), 0.5, scale=10**400), 10**400),
         *((lambda s, v=v: from_bool(s.x > 1, 0.5, scale=v), v) for v in (-1.0, 0.0, np.inf, np.nan)),
         (lambda s: from_bits(BITS, (9,), 0.5, scale=-2.5), -2.5),
     ),
@@ -416,9 +563,10 @@ def test_from_key(name):
     (TypeError, "state must be a dict, got {}", (lambda s: setattr(s.rng, "state", [1]), "list")),
     (
         ValueError,
-        "state must have the keys version, key, counter, spawned, row, got {}",
-        (lambda s: setattr(s.rng, "state", {}), []),
-        (lambda s: setattr(s.rng, "state", {"key": "0" * 32}), ["key"]),
+        "state must have the keys version, key, counter, spawned, row, got missing: {}, unknown: {}",
+        (lambda s: setattr(s.rng, "state", {}), "version, key, counter, spawned, row", "none"),
+        (lambda s: setattr(s.rng, "state", {"key": 1, "p": 1, 2: 0}), "version, counter, spawned, row", "p, 2"),
+        (lambda s: setattr(s.rng, "state", STATE | {"more": 1}), "none", "more"),
     ),
     (ValueError, "state version must be 1, got {}", (lambda s: setattr(s.rng, "state", STATE | {"version": 2}), 2)),
     (

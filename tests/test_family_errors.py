@@ -110,20 +110,28 @@ def test_a_0d_array_is_a_number_of_its_kind(take, p):
     check(TypeError, NUMBER.format("<any>"), take(p=p))
 
 
-NO_ARRAYS = {"alpha": alpha, "fused": fused, "mc": mc}
+TAKE_P = {"alpha": alpha, "fused": fused, "mc": mc}
 
 
-@pytest.mark.parametrize("take", NO_ARRAYS)
+@pytest.mark.parametrize("take", TAKE_P)
 @pytest.mark.parametrize(
     ("error", "message", "p"),
     [
-        *((TypeError, NUMBER.format(type(p).__name__), p) for p in (np.full(3, 0.5), [0.5], None, "0.5", True)),
+        *((TypeError, NUMBER.format(type(p).__name__), p) for p in (None, "0.5", True)),
         *((ValueError, RANGE.format(p), p) for p in (1.5, -0.5, np.nan)),
     ],
     ids=name,
 )
-def test_p_where_no_array_is_taken(take, error, message, p):
-    check(error, message, NO_ARRAYS[take](p=p))
+def test_p(take, error, message, p):
+    check(error, message, TAKE_P[take](p=p))
+
+
+@pytest.mark.parametrize("p", [np.full(3, 0.5), [0.5]], ids=name)
+@pytest.mark.parametrize(
+    ("take", "why"), [("fused", ""), ("alpha", ": alpha dropout's mean and variance are those of one p")]
+)
+def test_p_where_no_array_is_taken(take, why, p):
+    check(TypeError, NUMBER.format(type(p).__name__) + why, TAKE_P[take](p=p))
 
 
 REAL = "x must have a real dtype, got {}: alpha dropout has no complex form"
@@ -222,10 +230,10 @@ def test_mc_dropout(error, message, call):
     check(error, message, call)
 
 
-@pytest.mark.parametrize("take", NO_ARRAYS)
+@pytest.mark.parametrize("take", TAKE_P)
 def test_a_refused_call_does_not_advance_a_generator(take):
     g, twin = np.random.default_rng(1), np.random.default_rng(1)
     for bad in ({"p": 2}, {"out": ones(4)}, {"x": np.arange(3)}):
         with pytest.raises((TypeError, ValueError), match="must"):
-            NO_ARRAYS[take](rng=g, **bad)(ones(40), None)
+            TAKE_P[take](rng=g, **bad)(ones(40), None)
     assert g.bit_generator.state == twin.bit_generator.state

@@ -18,7 +18,7 @@ if not CSRC.is_dir():
 EXAMPLE = CSRC / "example.c"  # a program: it prints and allocates as programs do
 C_FILES = sorted(path for path in CSRC.rglob("*.[ch]") if path != EXAMPLE)
 UNITS = [path for path in C_FILES if path.suffix == ".c"]
-CYTHON = sorted(path for path in PACKAGE.rglob("*.p*") if path.suffix in (".pyx", ".pxd"))
+CYTHON = sorted(path for path in PACKAGE.rglob("*.p*") if path.suffix in (".pyx", ".pxd", ".pxi"))
 PYTHON = sorted(PACKAGE.rglob("*.py"))
 
 

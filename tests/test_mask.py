@@ -1,7 +1,9 @@
 """Mask: what it says of itself, applying it, making one from bools and bits, pickles and their sizes."""
 
 import copy
+import operator
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -225,3 +227,78 @@ def test_a_tampered_pickle_is_an_error(name, sizes):
     for arguments, state in variants:
         with pytest.raises((TypeError, ValueError, OverflowError, pickle.PickleError)):
             unpickled(function, arguments, state)
+
+
+# Arithmetic
+
+NO_ARITHMETIC = (
+    "a Mask takes no part in arithmetic, where its scale would be lost: use mask.apply(x), or mask.to_bool() for an "
+    "array of bool"
+)
+BINARY = ["add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift", "and_", "or_", "xor"]
+OTHERS = {
+    "ndarray": np.ones(3),
+    "ints": np.ones(3, int),
+    "scalar": np.float64(2),
+    "0-d": np.array(2.0),
+    "float": 2.0,
+    "int": 2,
+    "list": [1.0, 2.0, 3.0],
+    "mask": fd.Mask.from_bool(np.ones(3, bool), 0.5),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("name", [*BINARY, *(f"i{name.rstrip('_')}" for name in BINARY), "divmod"])
+def test_operators_are_refused(name, other):
+    mask = fd.Mask.from_bool(np.array([True, False, False]), 0.5)
+    call = divmod if name == "divmod" else getattr(operator, name)
+    for left, right in ((mask, other), (copy.copy(other), mask)):
+        with pytest.raises(TypeError, match=rf"\A{re.escape(NO_ARITHMETIC)}\Z"):
+            call(left, right)
+
+
+@pytest.mark.parametrize("call", [operator.neg, operator.pos, abs, operator.invert, lambda m: pow(m, 2, 3)])
+def test_unary_operators_are_refused(call):
+    with pytest.raises(TypeError, match=r"use mask\.apply\(x\)"):
+        call(masked(9))
+
+
+UFUNCS = {name: f for name, f in vars(np).items() if isinstance(f, np.ufunc)}
+
+
+@pytest.mark.parametrize("name", UFUNCS)
+def test_ufuncs_are_refused(name):
+    ufunc, mask = UFUNCS[name], masked(9)
+    for place in range(ufunc.nin):
+        operands = [np.ones(9)] * ufunc.nin
+        operands[place] = mask
+        with pytest.raises(TypeError, match=r"use mask\.apply\(x\)"):
+            ufunc(*operands)
+
+
+def test_methods_of_ufuncs_are_refused():
+    mask, x = masked(9), np.ones(9)
+    calls = [
+        lambda: np.add.reduce(mask),
+        lambda: np.multiply.outer(x, mask),
+        lambda: np.add.at(x, [0], mask),
+        lambda: np.add(x, x, out=mask),
+        lambda: np.sum(mask),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=r"use mask\.apply\(x\)"):
+            call()
+    assert (x == 1).all()
+
+
+def test_masks_are_equal_where_they_are_one():
+    mask, twin = masked(9), masked(9)
+    assert mask == mask
+    assert mask != twin
+    assert {mask: 1}[mask] == 1
+    for call in (operator.eq, operator.ne):
+        for pair in ((np.ones(9), mask), (mask, np.ones(9))):
+            with pytest.raises(TypeError, match=r"use mask\.apply\(x\)"):
+                call(*pair)
+    np.testing.assert_array_equal(np.asarray(mask), mask.to_bool())

@@ -140,3 +140,43 @@ def test_where_the_key_comes_from(backend):
         for got in (first, second):
             assert_same(got, mc(fd.Rng.from_key(*map(int, twin.bit_generator.random_raw(2)))))
     assert (mc(None) != mc(None)).any()
+
+
+# An array p
+
+RATES = {
+    "units": np.linspace(0, 1, 130),
+    "samples": np.array([[[0.2]], [[0.7]]]),
+    "elements": np.linspace(0, 1, 2 * 33 * 130).reshape(2, 33, 130),
+    "one": np.array([0.3]),
+    "list": [[[0.2]], [[0.7]]],
+    "float32": np.linspace(0, 1, 130, dtype="f4"),
+}
+
+
+@pytest.mark.parametrize("p", RATES.values(), ids=RATES)
+@pytest.mark.parametrize("layout", LAYOUTS | FOREIGN)
+@every_dtype
+def test_an_array_p(backend, dtype, layout, p):
+    """Row t is the first draw of rng.fold_in(t), also of an rng at a row and into an out of another layout."""
+    x = (LAYOUTS | FOREIGN)[layout](values(2 * 33 * 130, dtype).reshape(2, 33, 130))
+    for r in (rng(3), rng(3).at_row(5)):
+        want = np.array([fd.dropout(x, p, rng=r.fold_in(t))[0] for t in range(3)])
+        assert_same(fd.mc_dropout(x, p, 3, rng=r), want)
+        out = np.full((130, 33, 2, 3), 7, dtype).T
+        assert fd.mc_dropout(x, p, 3, rng=r, out=out) is out
+        assert_same(out.copy(order="C"), want)
+        assert r.counter == 3
+
+
+def test_an_array_p_that_does_not_fit():
+    x, r = np.ones((2, 3)), rng(3)
+    for p, error, message in (
+        ([0.5] * 4, ValueError, r"p must broadcast to the noise shape \(2, 3\), got \(4,\)"),
+        ([[[0.5]]], ValueError, "p must broadcast"),
+        ([0.5, 2.0, 0.1], ValueError, "p must be between 0 and 1, got 2.0"),
+        ([True, False, True], TypeError, "p must be real numbers, got bool"),
+    ):
+        with pytest.raises(error, match=message):
+            fd.mc_dropout(x, p, 3, rng=r)
+    assert r.counter == 3

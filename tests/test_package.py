@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import pkgutil
+import pydoc
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,25 @@ def test_stubs_agree_with_the_compiled_modules(path):
     assert count
 
 
+def test_every_public_callable_has_a_signature():
+    for name in fd.__all__:
+        thing = getattr(fd, name)
+        if callable(thing):
+            inspect.signature(thing)
+    for owner in (fd.Mask, fd.Rng):
+        for name, method in vars(owner).items():
+            if callable(method) and not name.startswith("_"):
+                inspect.signature(getattr(owner, name))
+    assert str(inspect.signature(fd.Rng)) == "(seed=None)"
+    assert "Rng(seed=None)" in pydoc.plain(pydoc.render_doc(fd.Rng))
+    assert inspect.getdoc(fd.Rng).startswith("A key and a counter")
+
+
+def test_dir_is_the_public_names():
+    assert sorted(dir(fd)) == sorted(fd.__all__)
+    assert {name for name in fd.__all__ if hasattr(fd, name)} == set(fd.__all__)
+
+
 def test_the_package_is_typed_and_licensed():
     try:
         files = importlib.metadata.files("numpy-fastdrop") or []
@@ -156,7 +176,7 @@ def sdist(tmp_path_factory):
 def test_what_the_sdist_holds(sdist):
     held = {str(path.relative_to(sdist)) for path in sdist.rglob("*") if path.is_file()}
     wanted = [path for folder in ("csrc", "src/fastdrop", "tests") for path in (ROOT / folder).rglob("*")]
-    suffixes = {".c", ".h", ".md", ".py", ".pyx", ".pxd", ".pyi", ".json", ".typed"}
+    suffixes = {".c", ".h", ".md", ".py", ".pyx", ".pxd", ".pxi", ".pyi", ".json", ".typed"}
     wanted = {path for path in wanted if path.suffix in suffixes and "__pycache__" not in path.parts}
     wanted = {str(path.relative_to(ROOT)) for path in wanted if path.parent != PACKAGE or path.suffix != ".c"}
     assert wanted | {"LICENSE", "README.md", "CHANGELOG.md", "setup.py", "pyproject.toml"} <= held

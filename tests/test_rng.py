@@ -296,3 +296,31 @@ def test_one_seed_several_times():
     assert len({draw(0).tobytes() for _ in range(3)}) == 1
     assert "fold_in" in fd.dropout.__doc__
     assert "fold_in" in fd.Dropout.__doc__
+
+
+OVERFLOWING = np.array([3e38, -3e38, 1e-45, np.inf, np.nan, 0.0], np.float32)
+DRAWING = {
+    "dropout": lambda x, r: fd.dropout(x, 0.9, rng=r),
+    "swapped": lambda x, r: fd.dropout(x.astype(x.dtype.newbyteorder()), 0.9, rng=r),
+    "array-p": lambda x, r: fd.dropout(x, np.array([1e-320, 0.5, 1, 0, 0.9, 1 - 2**-53]), rng=r)[1].scale,
+    "half": lambda x, r: fd.dropout(np.full(6, 6e4, np.float16), 0.9, rng=r),
+    "alpha": lambda x, r: fd.alpha_dropout(x, 0.9, rng=r),
+    "gaussian": lambda x, r: fd.gaussian_dropout(x, 1e-310, rng=r),
+    "fused": lambda x, r: fd.bias_dropout_residual(x, x, x, 0.9, rng=r),
+    "fused-backward": lambda x, r: fd.bias_dropout_residual_backward(
+        np.stack([x] * 9), fd.bias_dropout_residual(np.ones((9, 6), "f4"), x, None, 0.1, rng=r)[1]
+    ),
+    "bernoulli": lambda x, r: fd.bernoulli(6, [1e-320, 0.5, 1, 0, 0.9, 1], rng=r),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWING.values(), ids=DRAWING)
+def test_no_error_state_of_numpy_costs_a_stream(draw):
+    """What overflows or underflows is silent in the core, whatever NumPy is told to do about it."""
+    r, x = fd.Rng(1), OVERFLOWING.copy()
+    with np.errstate(all="raise"):
+        for _ in range(9):
+            draw(x, r)
+            fd.mc_dropout(x, 0.9, 3, rng=r)
+            fd.mc_dropout(x, np.linspace(0, 1, 6), 3, rng=r)
+    assert r.counter == 9

@@ -382,3 +382,163 @@ if child == 0:
 print(os.waitpid(child, 0)[1], seen == [before[1]] * 3)"""
     lines = imports if first == "fastdrop" else imports[::-1]
     assert python("\n".join(lines) + code) == "0 True"
+
+
+# with num_threads(n)
+
+
+def count():
+    return fd.get_num_threads(), fd.show_config(mode="dicts")["threads"]["count"]
+
+
+needs_openmp = pytest.mark.skipif(not fd.show_config(mode="dicts")["openmp"]["enabled"], reason="one thread only")
+
+
+@needs_openmp
+def test_num_threads_holds_for_the_block_and_the_thread():
+    fd.set_num_threads(3)
+    source = fd.show_config(mode="dicts")["threads"]["source"]
+    with fd.num_threads(2):
+        assert count() == (2, 2)
+        assert fd.show_config(mode="dicts")["threads"]["source"] == "num_threads in this thread"
+        with fd.num_threads(1):
+            assert count() == (1, 1)
+            assert at_once(count) == [(3, 3)]
+        fd.set_num_threads(7)
+        assert count() == (2, 2)
+        assert at_once(count) == [(7, 7)]
+    assert count() == (7, 7)
+    assert fd.show_config(mode="dicts")["threads"]["source"] == source
+
+
+@needs_openmp
+def test_num_threads_ends_with_an_exception():
+    fd.set_num_threads(3)
+    with pytest.raises(KeyError), fd.num_threads(2):
+        raise KeyError
+    assert count() == (3, 3)
+
+    @fd.num_threads(1)
+    def decorated():
+        return count()
+
+    assert [decorated(), count(), decorated()] == [(1, 1), (3, 3), (1, 1)]
+
+
+@needs_openmp
+def test_num_threads_of_threads_at_once(switching):
+    def nested(n):
+        for _ in range(200):
+            with fd.num_threads(n):
+                assert fd.get_num_threads() == n
+                with fd.num_threads(n + 9):
+                    assert fd.get_num_threads() == n + 9
+                assert fd.get_num_threads() == n
+        return n
+
+    assert at_once(*[lambda n=n: nested(n) for n in range(1, 9)]) == list(range(1, 9))
+
+
+def test_num_threads_changes_no_mask():
+    x = values(2**18 + 77, np.dtype("f4"))
+    want = [digest(fd.dropout(x, 0.1, rng=0)[0]), digest(fd.mc_dropout(x, 0.1, 2, rng=0))]
+    for n in THREADS:
+        with fd.num_threads(n):
+            assert [digest(fd.dropout(x, 0.1, rng=0)[0]), digest(fd.mc_dropout(x, 0.1, 2, rng=0))] == want
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-1, ValueError), (1.0, TypeError), ("2", TypeError)])
+def test_num_threads_is_checked_at_once(n, error):
+    with pytest.raises(error, match="n must be"):
+        fd.num_threads(n)
+
+
+# Signals in a long call
+
+
+class Interrupted(Exception):
+    pass
+
+
+LONG = 2**24 + 4099  # doubles: a part and a bit
+
+
+def interrupted(call):
+    """Run a call whose signal comes after 10 ms of this process's own time, however busy the machine."""
+
+    def stop(*_):
+        raise Interrupted
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.01)
+        with pytest.raises(Interrupted):
+            call()
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@pytest.fixture(scope="module")
+def long():
+    return np.ones(LONG)
+
+
+LONG_CALLS = {
+    "dropout": lambda x, r, out: fd.dropout(x, 0.1, rng=r, out=out, store="recipe"),
+    "bits": lambda x, r, out: fd.dropout(x, 0.1, rng=r, out=out),
+    "strided": lambda x, r, out: fd.dropout(x[::-1], 0.1, rng=r, out=out[::-1], store="recipe"),
+    "array p": lambda x, r, out: fd.dropout(x.reshape(-1, 1), [0.1], rng=r, out=out.reshape(-1, 1), store="recipe"),
+    "fused": lambda x, r, out: fd.bias_dropout_residual(x, None, x, 0.1, rng=r, out=out, store="recipe"),
+    "alpha": lambda x, r, out: fd.alpha_dropout(x, 0.1, rng=r, out=out, store="recipe"),
+    "mc": lambda x, r, out: fd.mc_dropout(x[: LONG // 7], 0.1, 7, rng=r, out=out[: LONG // 7 * 7].reshape(7, -1)),
+}
+
+
+@pytest.mark.parametrize("name", LONG_CALLS)
+def test_a_signal_ends_a_long_call_between_its_parts(name, long):
+    """What comes last has not been written; the stream is taken."""
+    r, out = fd.Rng(5), np.full(LONG, 7.0)
+    fd.set_num_threads(1)
+    old = fd.backend()
+    fd._engine.set_backend("portable")
+    try:
+        interrupted(lambda: LONG_CALLS[name](long, r, out))
+    finally:
+        fd._engine.set_backend(old)
+    assert (out[:9] if name == "strided" else out[-9:]).tolist() == [7] * 9
+    assert r.counter == (0 if name == "mc" else 1)
+
+
+@pytest.mark.parametrize("name", ["dropout", "bits", "strided", "array p", "fused", "alpha", "mc"])
+def test_a_long_call_in_parts_is_one_call(name, long):
+    """Places in every part, against the same call of that place alone."""
+    out = np.empty(LONG)
+    LONG_CALLS[name](long, fd.Rng(5), out)
+    part = 2**24
+    for at in (0, part - 130, LONG - 260):
+        x, here = long[at : at + 260], out[at : at + 260]
+        if name == "mc":
+            n = LONG // 7
+            t, i = divmod(at, n)
+            want = fd.dropout(x, 0.1, rng=fd.Rng(5).fold_in(t), offset=i)[0][: n - i]
+            here = here[: len(want)] if at + 260 <= 7 * n else here[:0]
+            want = want[: len(here)]
+        elif name == "array p":
+            want = fd.dropout(x, np.full(260, 0.1), rng=5, offset=at)[0]
+        elif name == "alpha":
+            want = fd.alpha_dropout(x, 0.1, rng=5, offset=at)[0]
+        elif name == "strided":
+            at = LONG - at - 260
+            want = fd.dropout(x, 0.1, rng=5, offset=at)[0][::-1]
+        else:
+            want = fd.dropout(x, 0.1, rng=5, offset=at)[0] + (name == "fused")
+        np.testing.assert_array_equal(here, want)
+
+
+@pytest.mark.parametrize("p", [0.1, [0.1]], ids=["p", "array p"])
+def test_a_long_mask_in_parts_is_one_mask(p):
+    """The end of a bare mask of two parts is dropout's of that place."""
+    n = 2**27 + 130
+    tail = fd.bernoulli(n, p, rng=5)[-260:]
+    np.testing.assert_array_equal(tail, fd.dropout(np.ones(260), p, rng=5, offset=n - 260)[0] == 0)

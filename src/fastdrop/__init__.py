@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as _numpy  # noqa: F401
 
 from ._core import bernoulli, dropout, dropout_backward
-from ._engine import backend, backends, get_num_threads, set_num_threads
+from ._engine import backend, backends, get_num_threads, num_threads, set_num_threads
 from ._mask import Mask
 from ._rng import Rng
 from ._version import __version__
@@ -57,6 +57,7 @@ __all__ = [
     "get_num_threads",
     "mc_dropout",
     "monte_carlo",
+    "num_threads",
     "set_num_threads",
     "show_config",
 ]
@@ -86,4 +87,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)

@@ -3,7 +3,7 @@
 cimport numpy as cnp
 from libc.math cimport sqrt
 
-from ._checks cimport floating, probability
+from ._checks cimport floating, probability, with_axis
 from ._mask cimport Mask
 from ._rng cimport row_of
 from .c_fastdrop cimport FD_C64, fd_dtype, fd_values
@@ -31,7 +31,7 @@ def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, w
     x : array_like
         Of dtype float16, bfloat16, float32 or float64; any shape and layout.
     p : float
-        The probability of dropping, 0 <= p <= 1.
+        The probability of dropping, 0 <= p <= 1: a number, since mean and variance are restored for one p.
     rng, out, noise_shape, offset, window, store
         As in `dropout`.
 
@@ -66,6 +66,9 @@ def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, w
     cdef fd_values values
     if dtype >= FD_C64:
         raise TypeError(f"x must have a real dtype, got {source.dtype}: alpha dropout has no complex form")
+    if with_axis(p, "p") is not None:
+        raise TypeError(f"p must be a real number, got {type(p).__name__}: alpha dropout's mean and variance are those "
+                        "of one p")
     mask.shape, mask.drawn, mask.rate = (<object> source).shape, True, probability(p)
     values = alpha_values(mask.rate)
     mask.factor = values.scale

@@ -6,14 +6,17 @@ cdef extern from "numpy/arrayobject.h":  # what NumPy's own pxd lacks
     int NPY_HALF, NPY_USERDEF
 
 cpdef int refuse_masked(object x, str name) except -1
+cdef object with_axis(object p, str name)
 cdef bint is_real(object x) except -1
+cdef double real_number(object value, str name) except? -1.0
 cdef double probability(object p) except -1.0
+cdef double inverse_of_keeping(double p) noexcept
 cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype)
 cdef cnp.ndarray contiguous(cnp.ndarray x)
 cdef int array_of(object a, str name, str dtype) except -1
 cdef cnp.ndarray output(object out, cnp.ndarray source, str name)
 cpdef cnp.ndarray result(cnp.ndarray x, object out, str name)
-cdef bint same_elements(object x, object out) except -1
-cdef bint apart(object x, object out) except -1
+cdef int check_apart(object operand, str name, object out, bint may_be_out=*) except -1
+cdef int refuse_arithmetic() except -1
 cdef bint keeps_bits(object store) except -1
 cdef object integer(object value, str name, object limit)

@@ -2,21 +2,51 @@
 
 import operator
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
 cimport numpy as cnp
+from cpython.buffer cimport PyObject_CheckBuffer
+from libc.math cimport INFINITY
 
 from .c_fastdrop cimport FD_BF16, FD_C64, FD_C128, FD_F16, FD_F32, FD_F64, fd_dtype
 
 cnp.import_array()
 
+cdef int MAX_DIMS = 64  # NumPy's limit: what lies deeper in a sequence it does not read
+
 
 cpdef int refuse_masked(object x, str name) except -1:
-    """Refuse a masked array, which cannot exist before its module does, or while that is being imported."""
-    if isinstance(x, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())):
+    """Refuse a masked array, also in a sequence; none can exist before its module does, or while that is imported."""
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
+    if isinstance(x, masked):
         raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
+    if masked and holds(x, masked, 0):
+        raise TypeError(f"{name} must not hold a masked array, whose mask would be lost: pass .filled(0) of each")
     return 0
+
+
+cdef bint holds(object x, object kind, int depth) except -1:
+    """Whether a sequence, which NumPy would take apart, has something of that kind in it, however deep."""
+    if depth > MAX_DIMS:
+        return False
+    if type(x) is not list and type(x) is not tuple and (
+            isinstance(x, str) or PyObject_CheckBuffer(x) or not isinstance(x, Sequence)):
+        return False
+    for item in x:
+        if type(item) is not float and (isinstance(item, kind) or holds(item, kind, depth + 1)):
+            return True
+    return False
+
+
+cdef object with_axis(object p, str name):
+    """p as an array where it has an axis; None where it is a number, or nothing of the kind."""
+    if isinstance(p, (float, int, str)) or (isinstance(p, np.ndarray) and p.ndim == 0):
+        return None
+    refuse_masked(p, name)
+    array = np.asarray(p)
+    return array if array.ndim else None
 
 
 cdef bint is_real(object x) except -1:
@@ -24,27 +54,33 @@ cdef bint is_real(object x) except -1:
     return x.dtype.kind in "iuf" or x.dtype.name == "bfloat16"
 
 
+cdef double real_number(object value, str name) except? -1.0:
+    """value as a double; infinite where it is an int beyond all doubles."""
+    if isinstance(value, (bool, np.bool_, str, bytes, complex, np.complexfloating)) or (
+            isinstance(value, np.ndarray) and (value.ndim > 0 or not is_real(value))):
+        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
+    refuse_masked(value, name)
+    if isinstance(value, np.ndarray):
+        value = value.item()
+    try:
+        return value
+    except TypeError:
+        raise TypeError(f"{name} must be a real number, got {type(value).__name__}") from None
+    except OverflowError:
+        return INFINITY if value > 0 else -INFINITY
+
+
 cdef double probability(object p) except -1.0:
     """p as a double in [0, 1]."""
-    cdef double value
-    if type(p) is float:
-        value = <double> p
-    else:
-        if isinstance(p, (bool, np.bool_, str, bytes, complex, np.complexfloating)) or (
-                isinstance(p, np.ndarray) and (p.ndim > 0 or not is_real(p))):
-            raise TypeError(f"p must be a real number, got {type(p).__name__}")
-        refuse_masked(p, "p")
-        if isinstance(p, np.ndarray):
-            p = p.item()
-        try:
-            value = p
-        except TypeError:
-            raise TypeError(f"p must be a real number, got {type(p).__name__}") from None
-        except OverflowError:
-            raise ValueError(f"p must be between 0 and 1, got {p}") from None
+    cdef double value = <double> p if type(p) is float else real_number(p, "p")
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"p must be between 0 and 1, got {p}")
     return value + 0.0  # -0.0 is 0
+
+
+cdef double inverse_of_keeping(double p) noexcept:
+    """The scale of inverted dropout; infinite at p = 1, where nothing is kept."""
+    return INFINITY if p == 1 else 1 / (1 - p)
 
 
 cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
@@ -70,15 +106,36 @@ cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
 cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype):
     """x as a plain ndarray of a known dtype."""
     cdef cnp.ndarray array
+    cdef object given = x
     if type(x) is not cnp.ndarray:
         refuse_masked(x, name)
+        refuse_sparse(x, name)
+        x = np.asanyarray(x)
+        refuse_masked(x, name)  # what an object's __array__ returned
         x = np.asarray(x)
     array = x
     if not dtype_of(array, dtype):
         raise TypeError(
             f"{name} must have dtype float16, bfloat16, float32, float64, complex64 or complex128, "
-            f"got {array.dtype}: cast it first, as in {name}.astype(numpy.float32)")
+            f"got {wrong_dtype(given, name, array.dtype)}")
     return array
+
+
+cdef int refuse_sparse(object x, str name) except -1:
+    """Refuse a sparse matrix, which NumPy would take for a single object."""
+    if hasattr(type(x), "nnz"):
+        stored = "data" if getattr(x, "format", "") not in ("lil", "dok") else "tocsr().data"
+        raise TypeError(f"{name} must be a dense array, got {type(x).__name__}: pass the values that it stores, as in "
+                        f"{name}.{stored}")
+    return 0
+
+
+cdef str wrong_dtype(object x, str name, object dtype):
+    """What came, and the cast where one can help."""
+    if hasattr(x, "astype"):
+        return f"{dtype}: cast it first, as in {name}.astype(numpy.float32)"
+    advice = f": cast it first, as in numpy.asarray({name}, numpy.float32)" if dtype.kind in "biufc" else ""
+    return f"{type(x).__name__} of dtype {dtype}{advice}"
 
 
 cdef int array_of(object a, str name, str dtype) except -1:
@@ -100,6 +157,8 @@ cdef cnp.ndarray new_like(cnp.ndarray x):
 
 cdef cnp.ndarray contiguous(cnp.ndarray x):
     """x in C order, aligned and native: itself, or a copy."""
+    if cnp.PyArray_ISCARRAY_RO(x):
+        return x
     return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
 
 
@@ -142,6 +201,23 @@ cdef bint apart(object x, object out) except -1:
         return False
 
 
+cdef int check_apart(object operand, str name, object out, bint may_be_out=False) except -1:
+    """Refuse an out in the memory of an operand, which is None or the array that is read.
+
+    may_be_out: the same elements are no fault.
+    """
+    if operand is None or (may_be_out and same_elements(operand, out)) or apart(operand, out):
+        return 0
+    raise ValueError(f"out must be {name} itself or memory apart from it, got a partial overlap" if may_be_out
+                     else f"out must be apart from {name}, got an overlap")
+
+
+cdef int refuse_arithmetic() except -1:
+    """What each operator and ufunc of a Mask does."""
+    raise TypeError("a Mask takes no part in arithmetic, where its scale would be lost: use mask.apply(x), or "
+                    "mask.to_bool() for an array of bool")
+
+
 cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
     """out, fit to receive the result for an array that the user knows under that name."""
     cdef object x = source
@@ -161,8 +237,7 @@ cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
     if not out.flags.aligned:
         raise ValueError("out must be aligned, got a misaligned array")
     check_separate(out, "out")
-    if not same_elements(x, out) and not apart(x, out):
-        raise ValueError(f"out must be {name} itself or memory apart from it, got a partial overlap")
+    check_apart(x, name, out, True)
     return out
 
 

@@ -29,7 +29,7 @@ cdef tuple drop(object x, object p, object rng, object out, object noise_shape, 
     mask.drawn = True
     if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row:
         mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row, row_axis or 0)
-    mask.set_p(p, inverted, checked)
+    mask.set_p(p, inverted, checked, True, out)
     values = mask.values()
     return mask.forward(dtype, source, out, rng, store, &values)
 
@@ -44,7 +44,8 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
     Parameters
     ----------
     x : array_like
-        Of dtype float16, bfloat16 (ml_dtypes), float32, float64, complex64 or complex128; any shape and layout.
+        Of dtype float16, bfloat16 (ml_dtypes), float32, float64, complex64 or complex128; any shape and layout. A
+        masked array, also one in a list, a tuple or another sequence, however deep, is refused.
     p : float or array_like
         The probability of dropping, 0 <= p <= 1. An array that broadcasts to the noise shape gives each channel,
         sample, unit or element its own, and its own scale; it is another mask than the number's.
@@ -54,7 +55,7 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
         seeded from the system.
     out : ndarray, optional
         Where the result goes: of x's shape and dtype, writable, aligned, native; `x` itself (in place) or apart from
-        it.
+        it, and apart from an array `p`.
     noise_shape : tuple of int and None, optional
         A shape that broadcasts to x's; elements that share one of its elements are dropped together. None entries are
         x's size.
@@ -82,6 +83,9 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
     Notes
     -----
     The stream is specified in csrc/README.md.
+
+    A call that takes long looks at signals between its parts, so Ctrl-C ends it: what `out` holds is then undefined,
+    and the stream is taken.
 
     References
     ----------

@@ -11,8 +11,9 @@ from libc.float cimport FLT_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t
 
-from ._checks cimport array_of, floating, integer, keeps_bits, probability, result
-from ._engine cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each, rates_of
+from ._checks cimport (
+    array_of, floating, integer, inverse_of_keeping, keeps_bits, probability, real_number, refuse_arithmetic, result)
+from ._engine cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each
 from ._rng cimport as_rng
 from .c_fastdrop cimport fd_draw, fd_dtype, fd_rates, fd_values
 
@@ -24,15 +25,17 @@ from ._seeds import WORD
 cnp.import_array()
 
 
-cdef double inverse_of_keeping(double p) noexcept:
-    return INFINITY if p == 1 else 1 / (1 - p)
-
-
 @cython.final
+@cython.c_api_binop_methods(True)  # one method for both sides of an operator
 @cython.no_gc
 @cython.freelist(16)
 cdef class Mask:
-    """Which elements were kept, and their scale; made by `dropout`, `Mask.from_bool` or `Mask.from_bits`.
+    """Mask()
+--
+
+    Which elements were kept, and their scale; made by `dropout`, `Mask.from_bool` or `Mask.from_bits`.
+
+    Arithmetic with it is a TypeError, since a bare 0 or 1 would lose the scale: use `apply`, or `to_bool`.
 
     Attributes
     ----------
@@ -49,10 +52,6 @@ cdef class Mask:
         read-only; made anew at each access where the mask is a recipe.
     kept : int
         How many elements of the noise shape are kept.
-
-    See Also
-    --------
-    dropout_backward : the gradient, which is `apply`.
 
     Examples
     --------
@@ -133,7 +132,7 @@ cdef class Mask:
             return self.factor
         if not self.inverted:
             return np.ones(self.rates.shape)
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):
             return 1 / (1 - self.rates)
 
     @property
@@ -159,8 +158,7 @@ cdef class Mask:
     def __array__(self, dtype=None, copy=None):
         if copy is False:
             raise ValueError("a Mask is unpacked into a new array, which copy=False forbids")
-        kept = self.to_bool()
-        return kept if dtype is None else kept.astype(dtype, copy=False)
+        return self.to_bool().astype(np.bool_ if dtype is None else dtype, copy=False)
 
     def apply(self, x, out=None):
         """Mask and scale an array: what `dropout_backward` does.
@@ -179,28 +177,43 @@ cdef class Mask:
         """
         return self.backward(x, out, "x")
 
+    def __array_ufunc__(self, *args, **kwargs): refuse_arithmetic()
+    def __add__(a, b): refuse_arithmetic()
+    def __sub__(a, b): refuse_arithmetic()
+    def __mul__(a, b): refuse_arithmetic()
+    def __matmul__(a, b): refuse_arithmetic()
+    def __truediv__(a, b): refuse_arithmetic()
+    def __floordiv__(a, b): refuse_arithmetic()
+    def __mod__(a, b): refuse_arithmetic()
+    def __divmod__(a, b): refuse_arithmetic()
+    def __pow__(a, b, modulus): refuse_arithmetic()
+    def __lshift__(a, b): refuse_arithmetic()
+    def __rshift__(a, b): refuse_arithmetic()
+    def __and__(a, b): refuse_arithmetic()
+    def __or__(a, b): refuse_arithmetic()
+    def __xor__(a, b): refuse_arithmetic()
+    def __neg__(self): refuse_arithmetic()
+    def __pos__(self): refuse_arithmetic()
+    def __abs__(self): refuse_arithmetic()
+    def __invert__(self): refuse_arithmetic()
+
     def __reduce__(self):
         scale = self.inverted if self.rates is not None else self.factor
         return _rebuild, (1, self.shape, self.noise, to_plain(self.p), scale, self.stored, self.fused,
                           (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
 
     def __repr__(self):
-        store = "recipe" if self.stored is None else "bits"
-        if self.rates is not None:
-            return f"<Mask of shape {self.shape}, p of shape {self.p.shape}, store={store!r}>"
-        return f"<Mask of shape {self.shape}, p={self.rate}, scale={self.factor}, store={store!r}>"
+        rate = f"p={self.rate}, scale={self.factor}" if self.rates is None else f"p of shape {self.rates.shape}"
+        return f"<Mask of shape {self.shape}, {rate}, store={'recipe' if self.stored is None else 'bits'!r}>"
 
     cdef tuple extents(self):
         """The noise shape."""
         return self.shape if self.noise is None else self.noise
 
-    cdef int set_p(self, object p, bint inverted, bint checked=False, bint keep=True) except -1:
-        """Take p, after shape and noise: a number, or an array that broadcasts to the noise shape.
-
-        checked: an array is array_p's already. keep: the mask outlives the call.
-        """
+    cdef int set_p(self, object p, bint inverted, bint checked=False, bint keep=True, object out=None) except -1:
+        """Take p, after shape and noise. checked: an array is array_p's already; the others are array_p's."""
         if type(p) is not float:
-            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p, keep)
+            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p, keep, out)
         self.inverted = inverted
         if self.rates is None:
             self.rate = probability(p)
@@ -222,8 +235,7 @@ cdef class Mask:
         """What the bits follow from; rates is room for an array p."""
         if self.rates is None:
             return make_draw(self.key, self.stream, self.rate)
-        rates[0] = rates_of(self.rates, self.extents())
-        return make_draw_each(self.key, self.stream, rates)
+        return make_draw_each(self.key, self.stream, self.rates, self.extents(), rates)
 
     cdef bytes packed(self):
         """The bits, from the store or made again."""
@@ -247,10 +259,7 @@ cdef class Mask:
 
     cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, const fd_values *values, bint draws,
                  object rng) except -1:
-        """y from x, one the other or apart; y is aligned and native.
-
-        draws: a stream of rng is taken, after all that may fail, and the store is filled.
-        """
+        """y, aligned and native, from x, or x itself. draws: take a stream when nothing can fail, fill the store."""
         cdef fd_draw draw
         cdef fd_rates rates
         cdef cnp.ndarray source = x if cnp.PyArray_ISBEHAVED_RO(x) else y, p = None
@@ -317,14 +326,11 @@ def _given(bytes bits, tuple shape, p, scale):
     cdef Mask mask = Mask.__new__(Mask)
     check_bits(bits, shape)
     mask.shape, mask.stored, mask.rate = shape, bits, probability(p)
-    if scale is not None:
-        mask.factor = scale
-        if not 0 < mask.factor <= FLT_MAX:
-            raise ValueError(f"scale must be finite and positive, got {scale}")
-    else:
-        mask.factor = inverse_of_keeping(mask.rate)
-        if mask.rate == 1 and any(bits):
-            raise ValueError("scale must be given at p=1, where an element is kept")
+    mask.factor = inverse_of_keeping(mask.rate) if scale is None else real_number(scale, "scale")
+    if scale is None and mask.rate == 1 and any(bits):
+        raise ValueError("scale must be given at p=1, where an element is kept")
+    if scale is not None and not 0 < mask.factor <= FLT_MAX:
+        raise ValueError(f"scale must be finite and positive, got {scale}")
     return mask
 
 
@@ -347,8 +353,7 @@ def _rebuild(version, shape, noise, p, scale, bits, fused, recipe):
         mask.factor = check_scale(scale, mask.rate)
     else:
         mask.inverted = check_inverted(scale)
-    plain = mask.noise is None and mask.strides is None and mask.rates is None
-    mask.fused = check_function(fused, shape, plain)
+    mask.fused = check_function(fused, shape, mask.noise is None and mask.strides is None and mask.rates is None)
     if bits is not None:
         check_bits(bits, mask.extents())
         mask.stored = bits

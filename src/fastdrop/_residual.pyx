@@ -5,8 +5,9 @@ import numpy as np
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t
+from libc.string cimport memcpy
 
-from ._checks cimport apart, contiguous, floating, keeps_bits, probability, result, same_elements
+from ._checks cimport check_apart, contiguous, floating, inverse_of_keeping, keeps_bits, probability, result
 from ._engine cimport bias_residual, bias_residual_backward, make_draw
 from ._mask cimport Mask
 from ._rng cimport as_rng, row_of
@@ -19,7 +20,7 @@ cnp.import_array()
 
 
 cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
-    """An operand of x's dtype and of that shape, C-contiguous and native."""
+    """An operand of x's dtype and of that shape."""
     if operand is None:
         return None
     cdef fd_dtype dtype
@@ -29,21 +30,24 @@ cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
     if array.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
         raise ValueError(
             f"{name} must have dtype {x.dtype.newbyteorder('=')}, got {array.dtype.newbyteorder('=')}")
-    return contiguous(array)
+    return array
 
 
 cdef bint same_memory(cnp.ndarray a, object b) noexcept:
     return b is not None and cnp.PyArray_DATA(a) == cnp.PyArray_DATA(<cnp.ndarray> b)
 
 
-cdef int check_apart(object operand, str name, object out, bint may_be_out) except -1:
-    """An operand beside x that out overlaps, but for being the same elements where that is allowed."""
-    if isinstance(operand, np.ndarray) and not apart(operand, out):
-        if not (may_be_out and same_elements(operand, out)):
-            raise ValueError(
-                f"out must be {name} itself or memory apart from it, got a partial overlap" if may_be_out
-                else f"out must be apart from {name}, got an overlap")
-    return 0
+cdef cnp.ndarray repeated(cnp.ndarray bias):
+    """A bias, and what follows it: the same again, for as long as the kernels read on."""
+    cdef size_t size = bias.itemsize, n = cnp.PyArray_SIZE(bias), total = n + FD_BIAS_SLACK, done = n
+    cdef cnp.npy_intp length = total
+    cdef cnp.ndarray tiled = np.empty(length, bias.dtype)
+    cdef uint8_t *to = <uint8_t *> cnp.PyArray_DATA(tiled)
+    memcpy(to, cnp.PyArray_DATA(bias), n * size)
+    while done < total:
+        memcpy(to + done * size, to, min(done, total - done) * size)
+        done += min(done, total - done)
+    return tiled
 
 
 def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store="bits"):
@@ -64,7 +68,7 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
     rng, store
         As in `dropout`.
     out : ndarray, optional
-        As in `dropout`; may be `x` or `residual`.
+        As in `dropout`; may be `x` or `residual`, and is apart from `bias`.
 
     Returns
     -------
@@ -94,6 +98,7 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
     cdef cnp.ndarray source = floating(x, "x", &dtype), y, into, tiled = None
     cdef Mask mask = Mask.__new__(Mask)
     cdef bint stored = keeps_bits(store)
+    cdef object row = row_of(rng)
     cdef fd_draw draw
     mask.shape, mask.drawn = (<object> source).shape, True
     if bias is not None and not mask.shape:
@@ -101,17 +106,20 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
     cdef cnp.ndarray added = beside(bias, "bias", mask.shape[len(mask.shape) - 1:], source)
     cdef cnp.ndarray skipped = beside(residual, "residual", mask.shape, source)
     mask.rate = probability(p)
-    mask.factor = 1 / (1 - mask.rate) if mask.rate < 1 else np.inf
-    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
+    mask.factor = inverse_of_keeping(mask.rate)
+    if row:
+        mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row)
     mask.fused = 1 | (added is not None) << 1 | (skipped is not None) << 2
     y = result(source, out, "x")
     if out is not None:
-        check_apart(bias, "bias", y, False)
-        check_apart(residual, "residual", y, True)
+        check_apart(added, "bias", y)
+        check_apart(skipped, "residual", y, True)
     if stored:
         mask.make_store()
     if added is not None and cnp.PyArray_SIZE(source) > 0:
-        tiled = np.resize(added, cnp.PyArray_SIZE(added) + FD_BIAS_SLACK)
+        tiled = repeated(contiguous(added))
+    if skipped is not None:
+        skipped = contiguous(skipped)
     source = contiguous(source)
     into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty_like(source)
     as_rng(rng).take(&mask.key, &mask.stream)

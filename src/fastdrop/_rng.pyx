@@ -41,7 +41,10 @@ if hasattr(os, "register_at_fork"):
 
 @cython.final
 cdef class Rng:
-    """A key and a counter of calls: every call of the library takes the next stream of the key.
+    """Rng(seed=None)
+--
+
+    A key and a counter of calls: every call of the library takes the next stream of the key.
 
     A mask is a pure function of (key, stream, p, logical index): the same on every machine, with any number of
     threads, in any release.

@@ -1,15 +1,16 @@
-from typing import Any, SupportsFloat, SupportsIndex, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._core import Rate
 from ._rng import AnyRng
 
 _D = TypeVar("_D", bound=np.inexact[Any])
 
 def mc_dropout(
     x: NDArray[_D],
-    p: SupportsFloat,
+    p: Rate,
     samples: SupportsIndex,
     *,
     rng: AnyRng = None,

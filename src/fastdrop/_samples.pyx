@@ -4,10 +4,11 @@ import numpy as np
 
 cimport numpy as cnp
 
-from ._checks cimport apart, contiguous, floating, output, probability
-from ._engine cimport draw_samples
+from ._checks cimport check_apart, contiguous, floating, output
+from ._engine cimport draw_samples, fold_in
+from ._mask cimport Mask
 from ._rng cimport Rng, as_rng, row_of
-from .c_fastdrop cimport fd_dtype, fd_key
+from .c_fastdrop cimport fd_dtype, fd_key, fd_values
 
 from ._checks import natural
 from ._geometry import resolve
@@ -23,15 +24,15 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     ----------
     x : array_like
         As in `dropout`.
-    p : float
-        The probability of dropping, 0 <= p <= 1.
+    p : float or array_like
+        The probability of dropping, 0 <= p <= 1; an array that broadcasts to x's shape gives each unit its own.
     samples : int
         How many, at least 1.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
         Sample t is the first draw of ``rng.fold_in(t)``: an Rng gives its key and no stream, and the same samples at
         every call. None: a new key at every call.
     out : ndarray, optional
-        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, apart from x.
+        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, apart from x and from an array `p`.
 
     Returns
     -------
@@ -42,6 +43,11 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     ------
     TypeError, ValueError
         Before anything is written or drawn.
+
+    Notes
+    -----
+    A call that takes long looks at signals between its parts, so Ctrl-C ends it: what `out` holds is then undefined.
+    With an array `p` x is read once for each sample.
 
     References
     ----------
@@ -57,21 +63,32 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     """
     cdef fd_dtype dtype
     cdef cnp.ndarray source = floating(x, "x", &dtype), y, into
-    cdef double rate = probability(p)
+    cdef Mask mask = Mask.__new__(Mask)  # of one sample after the other
+    cdef fd_values values
     cdef fd_key key
+    cdef object row = row_of(rng)
     count = natural(samples, "samples", 1)
-    shape = (<object> source).shape
-    _, start, _ = resolve(shape, None, 0, None, row_of(rng))
+    shape = mask.shape = (<object> source).shape
+    mask.drawn = True
+    mask.set_p(p, True, False, True, out)
+    if row:
+        _, mask.start, _ = resolve(shape, None, 0, None, row)
     if out is None:
         y = np.empty((count, *shape), source.dtype.newbyteorder("="))
     else:
-        if isinstance(out, np.ndarray) and not apart(source, out):
-            raise ValueError("out must be apart from x, got an overlap")
+        if isinstance(out, np.ndarray):
+            check_apart(source, "x", out)
         y = output(out, np.broadcast_to(source, (count, *shape)), "x")
     source = contiguous(source)
     into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
     key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
-    draw_samples(key, rate, dtype, start, count, source, into)
+    if mask.rates is None:
+        draw_samples(key, mask.rate, dtype, mask.start, count, source, into)
+    else:
+        values = mask.values()
+        for t in range(count):
+            mask.key = fold_in(key, t)
+            mask.run(dtype, source, into[t, ...], &values, False, None)
     if into is not y:
         cnp.PyArray_CopyInto(y, into)
     return y

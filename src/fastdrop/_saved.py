@@ -17,7 +17,9 @@ def check_state(state: object) -> tuple[int, int, int, int, int]:
     if not isinstance(state, dict):
         raise TypeError(f"state must be a dict, got {type(state).__name__}")
     if state.keys() != set(STATE):
-        raise ValueError(f"state must have the keys {', '.join(STATE)}, got {list(state)}")
+        missing = ", ".join(name for name in STATE if name not in state) or "none"
+        unknown = ", ".join(str(name) for name in state if name not in STATE) or "none"
+        raise ValueError(f"state must have the keys {', '.join(STATE)}, got missing: {missing}, unknown: {unknown}")
     plain = {name: v.item() if isinstance(v, (np.ndarray, np.generic)) else v for name, v in state.items()}
     key = plain["key"]
     for name in ("version", "counter", "spawned", "row"):

@@ -30,7 +30,7 @@ cdef extern from "fastdrop.h" nogil:
     int FD_MAX_DIMS
 
     ctypedef struct fd_rates:
-        pass
+        size_t begin
 
     fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step)
 
@@ -39,6 +39,7 @@ cdef extern from "fastdrop.h" nogil:
     ctypedef struct fd_draw:
         uint64_t c0
         uint64_t c1
+        const fd_rates *rates
 
     fd_draw fd_draw_init(fd_key key, uint64_t stream, double p)
     fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates)
@@ -84,6 +85,8 @@ cdef extern from "fastdrop.h" nogil:
                                    const uint8_t *bits, const void *dy, void *dx, double *sums)
     void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
                     const void *x, void *y)
+    void fd_samples_part(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n,
+                         size_t first, size_t samples, size_t stride, const void *x, void *y)
 
     ctypedef struct fd_part:
         size_t rows
