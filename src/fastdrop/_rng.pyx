@@ -115,6 +115,7 @@ cdef class Rng:
 
     cdef fd_key own_key(self) noexcept:
         """The key, in a forked child of an unseeded Rng another one; for a caller in a critical section."""
+        self._used = True
         if self._unseeded and self._process != process:
             self._key = fold_in(self._key, process)
             self._process = process
@@ -147,6 +148,7 @@ cdef class Rng:
         rng._row = self._row
         rng._unseeded = self._unseeded
         rng._process = self._process
+        rng._batch = self._batch
         return rng
 
     @property
@@ -173,7 +175,7 @@ cdef class Rng:
         with cython.critical_section(self):
             self._key.k0, self._key.k1 = k0, k1
             self._counter, self._spawned, self._row = counter, spawned, row
-            self._unseeded = self._exhausted = False
+            self._unseeded = self._exhausted = self._batch = False
 
     def fold_in(self, *values):
         """Derive an independent child for a layer, a step, a rank; several values fold one after the other.
@@ -270,6 +272,7 @@ cdef class Rng:
         """
         cdef Rng rng = self.__copy__()
         rng._row = integer(rng._row + natural(r, "r"), "the row", WORD)
+        rng._batch = True
         return rng
 
     def __copy__(self):
@@ -278,22 +281,24 @@ cdef class Rng:
             rng._key = self.own_key()
             rng._counter, rng._spawned, rng._row = self._counter, self._spawned, self._row
             rng._exhausted, rng._unseeded, rng._process = self._exhausted, self._unseeded, self._process
+            rng._batch = self._batch
         return rng
 
     def __deepcopy__(self, memo):
         return self.__copy__()
 
     def __reduce__(self):
-        return _rebuild, (self.state,)
+        return _rebuild, (self.state, True) if self._batch and self._row == 0 else (self.state,)
 
     def __repr__(self):
         k0, k1 = self.key
         return f"Rng.from_key(0x{k0:016x}, 0x{k1:016x}, counter={self.counter})"
 
 
-def _rebuild(state):
-    rng = Rng.from_key(0, 0)
+def _rebuild(state, batch=False):
+    cdef Rng rng = Rng.from_key(0, 0)
     rng.state = state
+    rng._batch = batch
     return rng
 
 
@@ -347,6 +352,16 @@ def take_call(rng, shape, offset, window):
     _, start, strides = resolve(shape, None, offset, window, row_of(rng))
     as_rng(rng).take(&key, &stream)
     return call_key(key, stream), start, strides
+
+
+def is_batch(rng):
+    """Whether an rng takes an array as some rows of a larger one: `at_row` made it, for row 0 too."""
+    return type(rng) is Rng and ((<Rng> rng)._batch or row_of(rng) > 0)
+
+
+def was_used(Rng rng not None):
+    """Whether anyone has drawn from an rng, derived another from it, or read its key."""
+    return rng._used
 
 
 def own_rng(rng):
