@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._checks import natural, refuse_masked
-from ._rng import Rng, own_rng, was_used
+from ._rng import Rng, own_rng
 from ._statistics import Statistics, entropy
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def monte_carlo(
     def watched(x: Array, rng: Rng) -> ArrayLike:
         nonlocal used
         y = f(x, rng)
-        used = used or was_used(rng)
+        used = used or rng._used
         return y
 
     with _counted(count, progress) as steps:

@@ -175,7 +175,7 @@ cdef class Rng:
         with cython.critical_section(self):
             self._key.k0, self._key.k1 = k0, k1
             self._counter, self._spawned, self._row = counter, spawned, row
-            self._unseeded = self._exhausted = self._batch = False
+            self._unseeded, self._exhausted, self._batch = False, False, row > 0
 
     def fold_in(self, *values):
         """Derive an independent child for a layer, a step, a rank; several values fold one after the other.
@@ -352,16 +352,6 @@ def take_call(rng, shape, offset, window):
     _, start, strides = resolve(shape, None, offset, window, row_of(rng))
     as_rng(rng).take(&key, &stream)
     return call_key(key, stream), start, strides
-
-
-def is_batch(rng):
-    """Whether an rng takes an array as some rows of a larger one: `at_row` made it, for row 0 too."""
-    return type(rng) is Rng and ((<Rng> rng)._batch or row_of(rng) > 0)
-
-
-def was_used(Rng rng not None):
-    """Whether anyone has drawn from an rng, derived another from it, or read its key."""
-    return rng._used
 
 
 def own_rng(rng):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from ._rng import is_batch
 from ._words import own_keywords
 from .layers import ShapedLayer
 
@@ -223,7 +222,7 @@ class LockedDropout(ShapedLayer):
         return tuple(1 if axis == time else None for axis in range(ndim))
 
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask]:
-        if self._time(x)[0] == 0 and is_batch(rng):
+        if self._time(x)[0] == 0 and getattr(rng, "_batch", False):
             raise ValueError(
                 "an rng that is a batch of rows (Rng.at_row, or batch_size of monte_carlo) needs rows on axis 0 of x, "
                 "got time there: put the samples first, with time_axis=1"
