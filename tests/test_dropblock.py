@@ -119,6 +119,38 @@ def test_empty(shape):
     assert layer.rng.counter == 1
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("axis", [1, 2, 3, -1, -2, -3])
+def test_channel_axis(axis, dtype):
+    first = values(3 * 2 * 5 * 6, dtype).reshape(3, 2, 5, 6)
+    x = np.moveaxis(first, 1, axis)
+    kept = by_hand(first.shape, 0.3, 2)
+    want = np.ascontiguousarray(np.moveaxis(scaled(first, kept), 1, axis))
+    layer = fd.DropBlock(0.3, 2, axis, rng=rng())
+    for given in (x, np.ascontiguousarray(x)):
+        layer.rng = rng()
+        assert_same(layer(given), want)
+        assert_same(layer.backward(given), want)
+        np.testing.assert_array_equal([mask.to_bool() for mask in layer.masks], np.moveaxis(kept, 1, axis))
+    parts = [layer.forward(x[r : r + 1], rng=rng().at_row(r)) for r in range(3)]
+    assert_same(np.concatenate(parts), want)
+
+
+def test_a_refused_channel_axis():
+    message = "channel_axis must be an axis of x other than 0, got {}"
+    with pytest.raises(ValueError, match=re.escape(message.format(0))):
+        fd.DropBlock(channel_axis=0)
+    with pytest.raises(TypeError, match=re.escape("channel_axis must be an int, got float")):
+        fd.DropBlock(channel_axis=1.0)
+    for axis in (4, -4, -5):
+        layer = fd.DropBlock(0.5, 2, axis, rng=rng())
+        with pytest.raises(ValueError, match=re.escape(message.format(f"{axis} for 4 axes"))):
+            layer(np.ones((2, 3, 4, 5)))
+        assert (layer.masks, layer.rng.counter) == ([], 0)
+    with pytest.raises(ValueError, match=re.escape("x's height and width (4, 2), got 3")):
+        fd.DropBlock(0.5, 3, -1)(np.ones((2, 4, 2, 5)))
+
+
 SIZE = "block_size must be at most x's height and width {}, got 4"
 
 

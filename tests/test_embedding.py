@@ -75,10 +75,24 @@ def test_the_indices_may_change_before_backward():
     assert np.flatnonzero(layer.backward(np.ones((2, FEATURES))).sum(axis=1)).tolist() == [1, 2]
 
 
-def test_half_types_are_summed_in_float32():
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if d.itemsize == 2], ids=str)
+def test_half_types_are_summed_in_float32(dtype):
     layer = fd.EmbeddingDropout(0, rng=1)
-    layer(np.zeros((2, 1), "f2"), np.ones(4096, int))
-    assert layer.backward(np.ones((4096, 1), "f2"))[1, 0] == 4096  # one by one it stays at 2048
+    layer(np.zeros((2, 1), dtype), np.ones(4096, int))
+    dtable = layer.backward(np.ones((4096, 1), dtype))
+    assert (dtable.dtype, float(dtable[1, 0])) == (dtype, 4096)  # in bfloat16 it would stay at 256
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_swapped_table_gives_native_rows(dtype):
+    w = table()[:6].astype(dtype)
+    swapped, indices = w.astype(dtype.newbyteorder()), [[0, 5], [5, -1]]
+    for mode in (True, False):
+        layer = fd.EmbeddingDropout(0.5).train(mode)
+        y = layer.forward(swapped, indices, rng=rng())
+        assert y.dtype.isnative
+        assert_same(y, layer.forward(w, indices, rng=rng()))
+        assert layer.forward(w.tolist(), 3, rng=rng()).shape == (FEATURES,)
 
 
 def test_layouts_and_rows_of_an_rng():

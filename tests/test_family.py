@@ -132,9 +132,114 @@ def test_pickle_and_repr(name):
     layer, x = new(name, rng=3)
     layer(x)
     twin = pickle.loads(pickle.dumps(layer))
-    assert repr(twin) == repr(layer) == f"{name}({layer._rate}={getattr(layer, layer._rate)})"
+    assert repr(twin) == repr(layer)
     assert_same(twin.backward(x), layer.backward(x))
     assert_same(twin(x), layer(x))
+
+
+def test_repr_shows_what_is_not_default():
+    shown = {
+        "Dropout(p=0.5)": fd.Dropout(rng=1),
+        "Dropout(p=0.2, noise_shape=(None, 1), inplace=True, store='recipe', inverted=False)": fd.Dropout(
+            0.2, noise_shape=(None, 1), inplace=True, store="recipe", inverted=False
+        ),
+        "StandardDropout(p=0.5, inplace=True)": fd.StandardDropout(inplace=True),
+        "SpatialDropout(p=0.5, channel_axis=-1)": fd.SpatialDropout(channel_axis=-1),
+        "UnitDropout(p=0.5, inverted=False)": fd.UnitDropout(inverted=False),
+        "LockedDropout(p=0.5, time_axis=1)": fd.LockedDropout(time_axis=1),
+        "DropPath(p=0.5, store='recipe')": fd.DropPath(store="recipe"),
+        "DropConnect(p=[0.1 0.2])": fd.DropConnect([0.1, 0.2]),
+        "DropBlock(p=0.3, block_size=5)": fd.DropBlock(0.3, 5),
+        "DropBlock(p=0.3, channel_axis=3)": fd.DropBlock(0.3, channel_axis=3),
+        "FeatureAlphaDropout(p=0.5, channel_axis=2)": fd.FeatureAlphaDropout(channel_axis=2),
+        "AlphaDropout(p=0.5)": fd.AlphaDropout(),
+        "GaussianNoise(stddev=0.3)": fd.GaussianNoise(0.3),
+        "EmbeddingDropout(p=0.1)": fd.EmbeddingDropout(0.1),
+        "ThinnedLinear(p=0.25)": fd.ThinnedLinear(np.ones((3, 2)), p=0.25),
+    }
+    assert list(shown) == [repr(layer) for layer in shown.values()]
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "EmbeddingDropout", "ThinnedLinear"])
+def test_the_page_says_whose_gradient_backward_is(name):
+    text = " ".join(getattr(fd, name).__doc__.split())
+    assert "backward belongs to the last forward. A layer used twice in one graph" in text
+    assert "layer.mask" in text
+
+
+# Modes
+
+
+@layers
+def test_train_takes_a_mode(name):
+    layer, _ = new(name)
+    for mode in (False, True, np.bool_(False)):
+        assert layer.train(mode) is layer
+        assert layer.training is bool(mode)
+    assert layer.train(mode=True).training is layer.train().training is True
+    with pytest.raises(TypeError, match=re.escape("mode must be a bool, got int")):
+        layer.train(0)
+    assert layer.training is True
+
+
+class Table:
+    """What only NumPy knows to read, as a DataFrame."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def __array__(self, dtype=None, copy=None):
+        return self.a
+
+
+@layers
+def test_eval_gives_an_array(name):
+    layer, x = new(name)
+    layer.eval()
+    scale = 0.5 if name == "StandardDropout" else 1
+    for given in (x.tolist(), Table(x), memoryview(x)):
+        assert_same(layer(given), scale * x)
+        assert_same(layer.backward(given), scale * x)
+    swapped = x.astype(">f8")
+    assert layer(swapped) is swapped or name == "StandardDropout"
+    assert layer.backward(swapped) is swapped or name == "StandardDropout"
+
+
+# In place
+
+
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+INPLACE = ["Dropout", "SpatialDropout", "UnitDropout", "LockedDropout", "DropPath", "DropConnect", "StandardDropout"]
+UNFIT = {
+    "list": (np.ndarray.tolist, TypeError, "with inplace=True, x must be a numpy.ndarray, got list"),
+    "table": (Table, TypeError, "with inplace=True, x must be a numpy.ndarray, got Table"),
+    "read-only": (read_only, ValueError, "with inplace=True, x must be writable, got a read-only array"),
+    "swapped": (lambda x: x.astype(">f8"), ValueError, "with inplace=True, x must be in native byte order, got >f8"),
+    "itself": (
+        lambda x: np.lib.stride_tricks.as_strided(x.copy(), x.shape, (0, *x.strides[1:])),
+        ValueError,
+        "with inplace=True, x must not overlap itself, got strides (0, ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "error", "message"), UNFIT.values(), ids=UNFIT)
+@pytest.mark.parametrize("name", INPLACE)
+def test_what_inplace_cannot_write_into(name, spoil, error, message):
+    layer, x = new(name, rng=rng(), inplace=True)
+    unfit = spoil(x)
+    for _ in range(2):
+        with pytest.raises(error, match=rf"\A{re.escape(message)}"):
+            layer(unfit)
+        assert (layer.mask, layer.rng.counter, layer._ran) == (None, 0, False)
+        if name != "StandardDropout":  # which alone writes in eval mode
+            break
+        layer.eval()
 
 
 # Refusals

@@ -81,7 +81,7 @@ def test_inplace_is_about_forward_alone():
     assert layer.backward(dy) is not dy
     assert (dy == 1).all()
     x.flags.writeable = False
-    with pytest.raises(ValueError, match=re.escape("out must be writable, got a read-only array")):
+    with pytest.raises(ValueError, match=re.escape("with inplace=True, x must be writable, got a read-only array")):
         layer(x)
     assert layer.rng.counter == 1
     assert layer.eval()(x) is x
@@ -294,6 +294,25 @@ def test_loading_sets_a_shared_rng_in_place():
     assert r.counter == 3
     assert second.p == 0.5
     assert draws(second) == before
+
+
+def test_a_state_with_other_keys_names_them():
+    layer = fd.Dropout(0.3, rng=1)
+    state = layer.state_dict()
+    with pytest.raises(ValueError, match=re.escape("missing ['counter', 'p'], unknown ['rate', 'momentum']")):
+        layer.load_state_dict({k: v for k, v in state.items() if k not in "p counter"} | {"rate": 0.5, "momentum": 0})
+    with pytest.raises(ValueError, match=re.escape("missing [], unknown ['rate']")):
+        layer.load_state_dict(state | {"rate": 0.5})
+    assert layer.state_dict() == state
+
+
+@pytest.mark.parametrize("training", ["no", 1, 0.0, None, [True], np.array([False])], ids=str)
+def test_training_of_a_state_is_checked(training):
+    layer, other = fd.Dropout(0.3, rng=1), stopped()
+    state = layer.state_dict()
+    with pytest.raises(TypeError, match="training must be a bool, got"):
+        layer.load_state_dict(other.state_dict() | {"training": training})
+    assert layer.state_dict() == state
 
 
 SPOILT = {

@@ -1,10 +1,10 @@
 """fd.monte_carlo: against a loop by hand, any batch size alike, the entropies, memory, what it warns of and refuses."""
 
+import copy
 import pickle
 import re
 import sys
 import tracemalloc
-import warnings
 
 import numpy as np
 import pytest
@@ -29,9 +29,9 @@ def classify(x, rng):
 
 
 def listed(*outputs):
-    """An f that returns the outputs one after the other."""
+    """An f that returns the outputs one after the other, and asks for its rng's key."""
     left = iter(outputs)
-    return lambda x, rng: next(left)
+    return lambda x, rng: rng.key and next(left)
 
 
 def by_hand(x, t):
@@ -171,13 +171,16 @@ def test_all_certain_is_zero_and_not_minus_zero():
     ("outputs", "came"),
     [
         (([0.5, 0.5], [-0.5, 1.5]), "a value of -0.5"),
+        (([-0.5, 1.5], [0.5, 0.5]), "a value of -0.5"),
+        (([0.5, 0.5], [-0.5, 1.5], [0.5, 0.5]), "a value of -0.5"),
+        (([0.5, 0.5], [-0.5, 1.5], [0.75, 0.5]), "a value of -0.5"),
         (([[0.5, 0.5], [0.75, 0.5]],), "a sum of 1.25"),
         (([np.nan, 1],), "a value of nan"),
         (([np.inf, 1],), "a sum of inf"),
         ((1.0, 1.0), "a 0-d array of float64"),
         (([1j, 1 - 1j],), "a 1-d array of complex128"),
     ],
-    ids=["negative", "sum", "nan", "inf", "0-d", "complex"],
+    ids=["negative", "first", "middle", "first-of-two", "sum", "nan", "inf", "0-d", "complex"],
 )
 @pytest.mark.filterwarnings("ignore:all 2 samples")
 def test_entropies_need_probabilities(outputs, came):
@@ -191,23 +194,66 @@ def test_entropies_need_probabilities(outputs, came):
 # Warnings, memory, what is kept, progress
 
 
-def test_a_warning_where_nothing_was_dropped():
-    message = (
-        "all 20 samples are equal in every bit, so nothing was dropped: "
-        "is a layer in eval mode, or the rng not passed on?"
-    )
-    with_nan = np.full_like(X, np.nan)
-    for f, x in [(fd.Dropout().eval(), X), (lambda x, rng: fd.dropout(x, rng=1)[0], X), (fd.Dropout(0), with_nan)]:
-        with pytest.warns(UserWarning, match=re.escape(message)) as caught:
-            got = fd.monte_carlo(f, x, 20)
-        assert [warning.filename for warning in caught] == [__file__]
-        if x is X:
-            assert not got.std.any()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fd.monte_carlo(fd.Dropout().eval(), X, 1)
-        fd.monte_carlo(listed([0.0], [-0.0]), X, 2)  # equal, and not in every bit
-        fd.monte_carlo(listed(X, X, 2 * X), X, 3)
+EQUAL = "all 20 samples are equal in every bit"
+UNUSED = (
+    "f never used its rng, so what it drew cannot be drawn again: "
+    "is a layer in eval mode, or the rng not passed on, as in layer.forward(x, rng=rng)?"
+)
+own = fd.Dropout(rng=1)
+WARNED = {  # f, x, what is said
+    "eval": (fd.Dropout().eval(), X, f"{EQUAL}, and {UNUSED}"),
+    "seed": (lambda x, rng: fd.dropout(x, rng=1)[0], X, f"{EQUAL}, and {UNUSED}"),
+    "own": (lambda x, rng: own.forward(x), X, UNUSED),
+    "counter": (lambda x, rng: own.forward(x) + rng.counter, X, UNUSED),
+    "p-0": (fd.Dropout(0), X, EQUAL),
+    "nan": (fd.Dropout(0), np.full_like(X, np.nan), EQUAL),
+    "labels": (lambda x, rng: (fd.dropout(x, rng=rng)[0] < 9).argmax(axis=-1), X, EQUAL),
+}
+
+
+@pytest.mark.parametrize("batch_size", [None, 5])
+@pytest.mark.parametrize(("f", "x", "message"), WARNED.values(), ids=WARNED)
+def test_what_is_warned_of(f, x, message, batch_size):
+    with pytest.warns(UserWarning, match=rf"\A{re.escape(message)}\Z") as caught:
+        fd.monte_carlo(f, x, 20, rng=3, batch_size=batch_size)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+USES = {
+    "draw": lambda x, rng: fd.dropout(x, rng=rng)[0],
+    "bernoulli": lambda x, rng: fd.bernoulli(x.shape, 0.5, rng=rng),
+    "gaussian": lambda x, rng: fd.gaussian_dropout(x, rng=rng)[0],
+    "unit": lambda x, rng: fd.UnitDropout().forward(x, rng=rng),
+    "connect": lambda x, rng: x @ fd.DropConnect().forward(W, rng=rng),
+    "thinned": lambda x, rng: fd.ThinnedLinear(W).forward(x, rng=rng),
+    "embedding": lambda x, rng: fd.EmbeddingDropout().forward(W, np.zeros(len(x), int), rng=rng),
+    "fold_in": lambda x, rng: fd.dropout(x, rng=rng.fold_in(1))[0],
+    "spawn": lambda x, rng: fd.dropout(x, rng=rng.spawn(2)[1])[0],
+    "at_row": lambda x, rng: fd.dropout(x, rng=rng.at_row(3))[0],
+    "key": lambda x, rng: x + np.random.default_rng(rng.key).random(x.shape),
+    "state": lambda x, rng: x * (int(rng.state["key"], 16) % 1000),
+    "copy": lambda x, rng: fd.dropout(x, rng=copy.copy(rng))[0],
+    "pickle": lambda x, rng: fd.dropout(x, rng=pickle.loads(pickle.dumps(rng)))[0],
+    "now-and-then": lambda x, rng: own.forward(x) if own.rng.counter % 2 else own.forward(x) + rng.key[0] % 7,
+}
+
+
+@pytest.mark.parametrize("batch_size", [None, 5])
+@pytest.mark.parametrize("f", USES.values(), ids=USES)
+def test_no_warning_where_the_rng_was_used(f, batch_size):
+    fd.monte_carlo(f, X, 20, rng=3, batch_size=batch_size)  # a warning is an error here
+
+
+def test_no_warning_of_what_is_no_sign():
+    fd.monte_carlo(fd.Dropout().eval(), X, 1)
+    fd.monte_carlo(listed([0.0], [-0.0]), X, 2)  # equal, and not in every bit
+    fd.monte_carlo(listed(X, X, 2 * X), X, 3)
+
+
+def test_repr():
+    assert repr(fd.monte_carlo(drop, X, 5, rng=0)) == "MonteCarlo(samples=5, shape=(12, 5), keep=False)"
+    kept = fd.monte_carlo(listed(1, 2), X, 2, keep=True)
+    assert repr(kept) == repr(pickle.loads(pickle.dumps(kept))) == "MonteCarlo(samples=2, shape=(), keep=True)"
 
 
 def test_memory_does_not_grow_with_samples():
@@ -230,7 +276,7 @@ def test_f_may_use_one_buffer_and_not_write_into_x(batch_size):
     got = fd.monte_carlo(f, X, 6, rng=rng(), batch_size=batch_size, keep=True)
     want = fd.monte_carlo(fd.Dropout(), X, 6, rng=rng(), keep=True)
     assert got.samples.tobytes() == want.samples.tobytes()
-    with pytest.raises(ValueError, match="out must be writable, got a read-only array"):
+    with pytest.raises(ValueError, match="with inplace=True, x must be writable, got a read-only array"):
         fd.monte_carlo(fd.Dropout(inplace=True), X, batch_size=batch_size)
     assert X.flags.writeable
 

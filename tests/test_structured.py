@@ -1,5 +1,6 @@
 """The layers that are dropout with a noise shape, against masks made by hand; StandardDropout's eval mode."""
 
+import copy
 import math
 import pickle
 import re
@@ -148,11 +149,73 @@ def test_standard_dropout_is_the_inverted_one_in_expectation():
     assert (np.abs(mean - standard.eval()(x)[0]) <= bound).all()
 
 
-def test_samples_on_axis_1_in_parts():
-    layer, x = fd.LockedDropout(time_axis=0), array((4, 6, 5))
-    whole = layer.forward(x, rng=fd.Rng(5))
-    parts = [layer.forward(x[:, r : r + 2], rng=fd.Rng(5).at_row(r)) for r in (0, 2, 4)]
-    assert_same(np.concatenate(parts, axis=1), whole)
+BATCHES = {  # rngs that stand for some rows of a larger array
+    "row-0": lambda: fd.Rng(5).at_row(0),
+    "row-2": lambda: fd.Rng(5).at_row(2),
+    "folded": lambda: fd.Rng(5).at_row(0).fold_in(1),
+    "spawned": lambda: fd.Rng(5).at_row(0).spawn(1)[0],
+    "copied": lambda: copy.copy(fd.Rng(5).at_row(0)),
+    "pickled": lambda: pickle.loads(pickle.dumps(fd.Rng(5).at_row(0))),
+    "state": lambda: with_state(fd.Rng(5).at_row(2).state),
+}
+NO_ROWS = "an rng that is a batch of rows (Rng.at_row, or batch_size of monte_carlo) needs rows on axis 0 of x"
+
+
+def with_state(state):
+    r = fd.Rng(1)
+    r.state = state
+    return r
+
+
+@pytest.mark.parametrize("make", BATCHES.values(), ids=BATCHES)
+def test_time_on_axis_0_and_rows_exclude_each_other(make):
+    x = array((4, 6, 5))
+    for layer in (fd.LockedDropout(rng=make()), fd.LockedDropout(time_axis=-3, rng=make())):
+        with pytest.raises(ValueError, match=re.escape(NO_ROWS)):
+            layer(x)
+        assert (layer.mask, layer.rng.counter) == (None, 0)
+        with pytest.raises(ValueError, match=re.escape(NO_ROWS)):
+            layer.forward(x, rng=make())
+        assert layer.forward(x, rng=fd.Rng(5)).shape == x.shape
+        assert layer.eval()(x) is x
+    for layer in (fd.LockedDropout(time_axis=1), fd.LockedDropout(time_axis=-2)):
+        assert layer.forward(x, rng=make()).shape == x.shape
+
+
+def test_a_state_without_a_row_is_no_batch():
+    x, r = array((4, 6, 5)), fd.Rng(5).at_row(0)
+    r.state = fd.Rng(5).state
+    assert_same(fd.LockedDropout(rng=r)(x), fd.LockedDropout(rng=fd.Rng(5))(x))
+
+
+def test_a_batch_of_monte_carlo_is_rows():
+    x, locked = array((4, 6, 5)), fd.LockedDropout()
+    for size in (2, 100):
+        with pytest.raises(ValueError, match=re.escape(NO_ROWS)):
+            fd.monte_carlo(locked, x, 3, rng=1, batch_size=size)
+    whole = fd.monte_carlo(locked, x, 3, rng=1)
+    assert (whole.std == whole.std[:1]).sum() < x.size
+    rows = fd.LockedDropout(time_axis=1)
+    whole, parts = (fd.monte_carlo(rows, x, 3, rng=1, batch_size=size) for size in (None, 2))
+    assert_same(parts.std, whole.std)
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(0, (4, 6, 5)), (1, (4, 6, 5)), (0, (4, 6, 5, 3)), (1, (4, 6, 5, 3))])
+def test_a_negative_time_axis(axis, shape):
+    x = array(shape)
+    want = fd.LockedDropout(0.5, axis, rng=rng())(x)
+    layer = fd.LockedDropout(0.5, axis - len(shape), rng=rng())
+    assert_same(layer(x), want)
+    assert_same(layer.backward(x), want)
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(-2, (4, 6, 5, 3)), (-4, (4, 6, 5))])
+def test_a_negative_time_axis_that_is_not_there(axis, shape):
+    layer = fd.LockedDropout(0.5, axis, rng=rng())
+    message = f"time_axis must be axis 0 or 1 of x, got {axis} for {len(shape)} axes"
+    with pytest.raises(ValueError, match=rf"\A{re.escape(message)}\Z"):
+        layer(array(shape))
+    assert (layer.mask, layer.rng.counter) == (None, 0)
 
 
 # Bad input

@@ -83,7 +83,10 @@ def __getattr__(name: str) -> Any:
         if name in names:
             value = globals()[name] = getattr(importlib.import_module(f".{module}", __name__), name)
             return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._words import NAMES
+
+    here = f": it is fastdrop.{NAMES[name]} here" if name in NAMES else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{here}")
 
 
 def __dir__() -> list[str]:

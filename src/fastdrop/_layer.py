@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,7 +13,8 @@ from ._core import check_p, dropout_backward
 from ._mask import Mask, identity
 from ._reals import multiply
 from ._rng import Rng, own_rng
-from ._saved import check_version, from_plain, to_plain
+from ._saved import STATE, check_version, from_plain, to_plain
+from ._words import check_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+# Where a pickle has the slots of a subclass, and a user's `version`, which is a key of the pickle's own.
+_MORE = "fastdrop.more"  # no attribute, as it has a dot
+
+
 class Layer:
     """A layer that draws at each forward in training mode: a subclass says how, by `_drop`.
+
+    What a user adds to a layer or to a subclass is copied and pickled with it.
 
     Attributes
     ----------
@@ -64,6 +72,7 @@ class Layer:
 
     def _evaluate(self, x: Array) -> Array:
         """Return the output in eval mode."""
+        x = as_given(x)
         self._factor = None
         return x
 
@@ -91,7 +100,8 @@ class Layer:
         Parameters
         ----------
         x : array_like
-            As in `dropout`.
+            As in `dropout`. What is no ndarray (a list, a DataFrame, a memoryview) comes back from eval mode as
+            ``numpy.asarray(x)``; an ndarray is not even checked there.
         rng : optional
             As in `dropout`: where this call's mask comes from, instead of the layer's own `rng`.
 
@@ -106,14 +116,16 @@ class Layer:
         self.mask, self._ran = mask, True
         return y
 
-    def __call__(self, x: Array, rng: AnyRng = None) -> Array:
+    def __call__(self, *args: Any, **options: Any) -> Array:
         """Do what `forward` does."""
-        return self.forward(x, rng)
+        if options:
+            check_keywords(options, type(self).__name__)
+        return self.forward(*args, **options)
 
     def backward(self, dy: Array, out: Array | None = None) -> Array:
         """Compute the gradient of the last forward: `dy` masked and scaled as `x` was.
 
-        Where that returned `x` itself, in eval mode, it is `dy` itself.
+        Where that returned `x` itself, in eval mode, it is `dy` itself, or ``numpy.asarray(dy)``.
 
         Parameters
         ----------
@@ -136,7 +148,7 @@ class Layer:
         if not self._ran:
             raise RuntimeError("backward needs a forward before it")
         if self._factor is None:
-            return dy if out is None else dropout_backward(dy, identity(np.shape(dy)), out=out)
+            return as_given(dy) if out is None else dropout_backward(dy, identity(np.shape(dy)), out=out)
         dy = check_array(dy, "dy")
         if dy.shape != self._shape:
             raise ValueError(f"dy must have the output's shape {self._shape}, got {dy.shape}")
@@ -144,15 +156,16 @@ class Layer:
         self._multiply(dy, self._factor, dx)
         return dx
 
-    def train(self) -> Self:
-        """Switch dropping on; returns the layer."""
-        self.training = True
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropping on, or off where `mode` is False; returns the layer."""
+        if not isinstance(mode, (bool, np.bool_)):
+            raise TypeError(f"mode must be a bool, got {type(mode).__name__}")
+        self.training = bool(mode)
         return self
 
     def eval(self) -> Self:
         """Switch dropping off; returns the layer."""
-        self.training = False
-        return self
+        return self.train(False)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs to draw the masks of one that never stopped.
@@ -176,9 +189,13 @@ class Layer:
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a mapping, got {type(state).__name__}")
         state = {name: np.asarray(value).tolist() for name, value in dict(state).items()}
-        missing = {self._rate, "training"} - state.keys()
-        if missing:
-            raise ValueError(f"a layer's state must have the keys {self._rate} and training, got {list(state)}")
+        keys = (*STATE, self._rate, "training")
+        missing, unknown = [k for k in keys if k not in state], [k for k in state if k not in keys]
+        if missing or unknown:
+            raise ValueError(
+                f"besides {self._rate} and training, a layer's state must have the keys {', '.join(STATE)}, "
+                f"got {list(state)}: missing {missing}, unknown {unknown}"
+            )
         p, training = self._checked(state.pop(self._rate)), state.pop("training")
         if not isinstance(training, bool):
             raise TypeError(f"training must be a bool, got {type(training).__name__}")
@@ -186,20 +203,39 @@ class Layer:
         self._p, self.training = p, training
 
     def __getstate__(self) -> dict[str, Any]:
-        plain = {name: to_plain(getattr(self, name)) for name in self._kinds}
-        return {"version": 1, **vars(self), **plain}
+        state = super().__getstate__()
+        attributes, more = state if isinstance(state, tuple) else (state, {})
+        if "version" in attributes:
+            more = {**more, "version": attributes["version"]}
+        own = {name: to_plain(getattr(self, name)) for name in self._kinds}
+        return {**attributes, "version": 1, **own, **({_MORE: more} if more else {})}
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, dict):
             raise TypeError(f"the state of a pickled layer must be a dict, got {type(state).__name__}")
         state = dict(state)
         check_version(state.pop("version", None), "layer")
+        more = state.pop(_MORE, {})
+        if not isinstance(more, dict):
+            raise TypeError(f"the slots of a pickled layer must be a dict, got {type(more).__name__}")
         for name, kind in self._kinds.items():
             value = state[name] = from_plain(state.get(name))
             if not isinstance(value, kind):
                 raise TypeError(f"a pickled layer's {name} is of a wrong type: {type(value).__name__}")
         state["_p"] = self._checked(state["_p"])
+        for name, value in more.items():
+            setattr(self, name, value)
         vars(self).update(state)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._rate}={self._p})"
+        options = [f"{self._rate}={self._p}"]
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            value = getattr(self, name, parameter.default)
+            if name not in (self._rate, "rng") and not isinstance(value, np.ndarray) and value != parameter.default:
+                options.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(options)})"
+
+
+def as_given(x: Any) -> Array:
+    """Return an array itself, anything else as one."""
+    return x if isinstance(x, np.ndarray) else np.asarray(x)

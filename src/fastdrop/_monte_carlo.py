@@ -66,6 +66,7 @@ class MonteCarlo:
 
     def __init__(self, statistics: Statistics, samples: Array | None) -> None:
         self.mean, self.std, self.samples = statistics.mean, statistics.std, samples
+        self._count = statistics.count
         self._mean_entropy, self._fault = statistics.mean_entropy, statistics.fault
 
     @property
@@ -80,6 +81,10 @@ class MonteCarlo:
         self._need_probabilities("mutual_information")
         information: Array = np.maximum(entropy(self.mean) - self._mean_entropy, 0)
         return information
+
+    def __repr__(self) -> str:
+        keep = self.samples is not None
+        return f"{type(self).__name__}(samples={self._count}, shape={self.mean.shape}, keep={keep})"
 
     def _need_probabilities(self, name: str) -> None:
         if self._fault:
@@ -115,7 +120,8 @@ def monte_carlo(
         samples are the same, and an `Rng` does not move; a NumPy generator is advanced by one key, None is a new key.
     batch_size : int, optional
         How many rows f gets at once, all by default. An output has then as many rows as its batch. The batch that
-        begins at row r draws from ``rng.fold_in(t).at_row(r)``, so that no mask depends on the batch size.
+        begins at row r draws from ``rng.fold_in(t).at_row(r)``, so that no mask depends on the batch size. A layer
+        whose axis 0 is no rows refuses that: `LockedDropout` with time there.
     keep : bool
         Whether to keep all outputs, as `MonteCarlo.samples`.
     progress : bool
@@ -137,7 +143,8 @@ def monte_carlo(
     Warns
     -----
     UserWarning
-        Where two or more samples are all equal in every bit.
+        Of two or more samples, where all are equal in every bit, or where f never used its rng: it drew nothing from
+        it, derived no other from it and did not read its key, so the samples cannot be drawn again.
 
     Notes
     -----
@@ -173,10 +180,18 @@ def monte_carlo(
     size = None if batch_size is None else natural(batch_size, "batch_size", 1)
     if size is not None and data.ndim == 0:
         raise ValueError("batch_size needs an x with an axis, got a 0-d array")
+    used = False
+
+    def watched(x: Array, rng: Rng) -> ArrayLike:
+        nonlocal used
+        y = f(x, rng)
+        used = used or rng._used
+        return y
+
     with _counted(count, progress) as steps:
         source = own_rng(rng)
         for t in steps:
-            y = _sample(f, data, source.fold_in(t), size)
+            y = _sample(watched, data, source.fold_in(t), size)
             if t == 0:
                 statistics, dtype = Statistics(y.shape, y.dtype), y.dtype
                 kept = np.empty((count, *y.shape), y.dtype) if keep else None
@@ -184,12 +199,16 @@ def monte_carlo(
             statistics.add(y)
             if kept is not None:
                 kept[t] = y
-    if count > 1 and statistics.constant:
-        warnings.warn(
-            f"all {count} samples are equal in every bit, so nothing was dropped: "
-            "is a layer in eval mode, or the rng not passed on?",
-            stacklevel=2,
+    findings = []
+    if statistics.constant:
+        findings.append(f"all {count} samples are equal in every bit")
+    if not used:
+        findings.append(
+            "f never used its rng, so what it drew cannot be drawn again: "
+            "is a layer in eval mode, or the rng not passed on, as in layer.forward(x, rng=rng)?"
         )
+    if count > 1 and findings:
+        warnings.warn(", and ".join(findings), stacklevel=2)
     return MonteCarlo(statistics, kept)
 
 

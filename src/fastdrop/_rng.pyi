@@ -9,6 +9,8 @@ AnyRng: TypeAlias = Rng | Seed | np.random.Generator | np.random.BitGenerator | 
 
 @final
 class Rng:
+    _batch: bool
+    _used: bool
     def __init__(self, seed: Seed | None = None) -> None: ...
     @staticmethod
     def from_key(k0: SupportsIndex, k1: SupportsIndex, counter: SupportsIndex = 0) -> Rng: ...

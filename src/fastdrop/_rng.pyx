@@ -118,6 +118,7 @@ cdef class Rng:
 
     cdef fd_key own_key(self) noexcept:
         """The key, in a forked child of an unseeded Rng another one; for a caller in a critical section."""
+        self._used = True
         if self._unseeded and self._process != process:
             self._key = fold_in(self._key, process)
             self._process = process
@@ -150,6 +151,7 @@ cdef class Rng:
         rng._row = self._row
         rng._unseeded = self._unseeded
         rng._process = self._process
+        rng._batch = self._batch
         return rng
 
     @property
@@ -176,7 +178,7 @@ cdef class Rng:
         with cython.critical_section(self):
             self._key.k0, self._key.k1 = k0, k1
             self._counter, self._spawned, self._row = counter, spawned, row
-            self._unseeded = self._exhausted = False
+            self._unseeded, self._exhausted, self._batch = False, False, row > 0
 
     def fold_in(self, *values):
         """Derive an independent child for a layer, a step, a rank; several values fold one after the other.
@@ -273,6 +275,7 @@ cdef class Rng:
         """
         cdef Rng rng = self.__copy__()
         rng._row = integer(rng._row + natural(r, "r"), "the row", WORD)
+        rng._batch = True
         return rng
 
     def __copy__(self):
@@ -281,22 +284,24 @@ cdef class Rng:
             rng._key = self.own_key()
             rng._counter, rng._spawned, rng._row = self._counter, self._spawned, self._row
             rng._exhausted, rng._unseeded, rng._process = self._exhausted, self._unseeded, self._process
+            rng._batch = self._batch
         return rng
 
     def __deepcopy__(self, memo):
         return self.__copy__()
 
     def __reduce__(self):
-        return _rebuild, (self.state,)
+        return _rebuild, (self.state, True) if self._batch and self._row == 0 else (self.state,)
 
     def __repr__(self):
         k0, k1 = self.key
         return f"Rng.from_key(0x{k0:016x}, 0x{k1:016x}, counter={self.counter})"
 
 
-def _rebuild(state):
-    rng = Rng.from_key(0, 0)
+def _rebuild(state, batch=False):
+    cdef Rng rng = Rng.from_key(0, 0)
     rng.state = state
+    rng._batch = batch
     return rng
 
 

@@ -24,21 +24,22 @@ class Statistics:
         self._first = b""  # the first sample, as long as all others are the same
 
     def add(self, y: Array) -> None:
-        """Take in a sample, of the shape and dtype of the first."""
+        """Take in a sample, of the shape and dtype of the first; without warnings, as the core."""
         self.count += 1
         if self.count == 1:
             self._first = y.tobytes()
         elif self._first and self._first != y.tobytes():
             self._first = b""
-        delta = y.astype(self.mean.dtype)
-        self.fault = self.fault or _fault(delta)
-        if not self.fault:
-            self._entropies += entropy(delta)
-        # From a mean that is infinite nothing is subtracted: it stays so, as numpy.mean has it.
-        np.subtract(delta, self.mean, out=delta, where=np.isfinite(self.mean))
-        self.mean += delta / self.count
-        if self.count > 1:
-            self._squares += np.abs(delta) ** 2 * (1 - 1 / self.count)
+        with np.errstate(all="ignore"):
+            delta = y.astype(self.mean.dtype)
+            self.fault = self.fault or _fault(delta)
+            if not self.fault:
+                self._entropies += entropy(delta)
+            # From a mean that is infinite nothing is subtracted: it stays so, as numpy.mean has it.
+            np.subtract(delta, self.mean, out=delta, where=np.isfinite(self.mean))
+            self.mean += delta / self.count
+            if self.count > 1:
+                self._squares += np.abs(delta) ** 2 * (1 - 1 / self.count)
 
     @property
     def constant(self) -> bool:
@@ -48,18 +49,21 @@ class Statistics:
     @property
     def std(self) -> Array:
         """The standard deviation; NaN where the mean is not finite, as numpy.std has it."""
-        return np.where(np.isfinite(self.mean), np.sqrt(self._squares / self.count), np.nan)
+        with np.errstate(all="ignore"):
+            return np.where(np.isfinite(self.mean), np.sqrt(self._squares / self.count), np.nan)
 
     @property
     def mean_entropy(self) -> Array:
         """The mean of the samples' entropies, if there was no fault."""
-        return self._entropies / self.count
+        with np.errstate(all="ignore"):
+            return self._entropies / self.count
 
 
 def entropy(p: Array) -> Array:
     """Return the entropies over the last axis in nats, where 0 log 0 is 0."""
-    log = np.log(p, out=np.zeros_like(p), where=p > 0)
-    return np.asarray(0 - (p * log).sum(axis=-1))  # not the negative, which is -0.0 where one entry is 1
+    with np.errstate(all="ignore"):
+        log = np.log(p, out=np.zeros_like(p), where=p > 0)
+        return np.asarray(0 - (p * log).sum(axis=-1))  # not the negative, which is -0.0 where one entry is 1
 
 
 def _fault(y: Array) -> str:

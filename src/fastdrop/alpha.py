@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
 
 from ._alpha import alpha_dropout
 from ._layer import Layer
+from ._words import own_keywords
 from .structured import channel_axis_number, feature_maps
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class AlphaDropout(Layer):
     rng
         As in `Dropout`.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
+
     References
     ----------
     Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NIPS 2017.
@@ -39,6 +45,7 @@ class AlphaDropout(Layer):
     (True, True)
     """
 
+    @own_keywords
     def __init__(self, p: SupportsFloat = 0.5, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
 
@@ -63,6 +70,11 @@ class FeatureAlphaDropout(AlphaDropout):
     ValueError
         From forward: `x` has less than three axes, or no such channel axis.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
+
     References
     ----------
     Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NIPS 2017.
@@ -75,6 +87,7 @@ class FeatureAlphaDropout(AlphaDropout):
     True
     """
 
+    @own_keywords
     def __init__(self, p: SupportsFloat = 0.5, channel_axis: SupportsIndex = 1, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng=rng)
         self.channel_axis = channel_axis_number(channel_axis)

@@ -11,6 +11,8 @@ from ._checks import check_array, natural, result
 from ._core import bernoulli
 from ._layer import Layer
 from ._mask import Mask
+from ._words import own_keywords
+from .structured import channel_axis_number, resolved_channel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +40,9 @@ class DropBlock(Layer):
         The probability of dropping an element, but for the overlap of blocks.
     block_size : int
         At most the height and the width; 7 as in the paper.
+    channel_axis : int
+        Which axis of `x` counts the maps; not axis 0. The mask is that of the array with channels first, moved:
+        ``channel_axis=-1`` is for ``(samples, height, width, channels)``.
     rng
         As in `Dropout`.
 
@@ -52,7 +57,12 @@ class DropBlock(Layer):
     Raises
     ------
     ValueError
-        From forward: `x` has not four axes, or is smaller than a block.
+        From forward: `x` has not four axes, no such channel axis, or is smaller than a block.
+
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as
+    ``layer.masks`` after each forward, whose ``layer.masks[i].apply`` is the gradient by sample i.
 
     References
     ----------
@@ -69,9 +79,13 @@ class DropBlock(Layer):
     True
     """
 
-    def __init__(self, p: Rate = 0.5, block_size: SupportsIndex = 7, *, rng: AnyRng = None) -> None:
+    @own_keywords
+    def __init__(
+        self, p: Rate = 0.5, block_size: SupportsIndex = 7, channel_axis: SupportsIndex = 1, *, rng: AnyRng = None
+    ) -> None:
         super().__init__(p, rng)
         self.block_size = natural(block_size, "block_size", 1)
+        self.channel_axis = channel_axis_number(channel_axis)
 
     @property
     def masks(self) -> list[Mask]:
@@ -81,15 +95,17 @@ class DropBlock(Layer):
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, None]:
         x = check_array(x, "x")
         y = result(x, None, "x")
-        masks = [_sample_mask(sample, self._p) for sample in self._draw(x.shape, rng)]
+        if x.ndim != 4:
+            raise ValueError(f"x must have 4 axes, got {x.ndim}")
+        channel = resolved_channel(self.channel_axis, 4)
+        kept = np.moveaxis(self._draw(np.moveaxis(x, channel, 1).shape, rng), 1, channel)
+        masks = [_sample_mask(sample, self._p) for sample in kept]
         self._multiply(x, masks, y)
         self._factor, self._shape = masks, x.shape
         return y, None
 
     def _draw(self, shape: tuple[int, ...], rng: AnyRng) -> NDArray[np.bool_]:
-        """Return which elements are kept."""
-        if len(shape) != 4:
-            raise ValueError(f"x must have 4 axes, got {len(shape)}")
+        """Return which elements are kept of an array with channels first."""
         if math.prod(shape) == 0:  # has no room for a block, and no need of one
             return bernoulli(shape, self._p, rng=rng)
         samples, channels, height, width = shape

@@ -10,6 +10,7 @@ from ._checks import check_array, refuse_masked
 from ._core import dropout_backward, dropout_rows
 from ._layer import Layer
 from ._mask import Mask, identity
+from ._words import own_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -38,6 +39,12 @@ class EmbeddingDropout(Layer):
     mask : Mask or None
         Of y's shape; None after a forward in eval mode.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient by
+    the looked-up rows.
+
     References
     ----------
     Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016,
@@ -58,6 +65,7 @@ class EmbeddingDropout(Layer):
 
     _kinds: ClassVar[dict[str, Any]] = {**Layer._kinds, "_words": np.ndarray}
 
+    @own_keywords
     def __init__(self, p: Rate = 0.5, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
         self._words: NDArray[np.intp] = np.zeros(0, np.intp)
@@ -78,6 +86,7 @@ class EmbeddingDropout(Layer):
         Returns
         -------
         ndarray, shape (*indices.shape, features)
+            New and of native byte order, in eval mode too.
 
         Raises
         ------
@@ -93,17 +102,15 @@ class EmbeddingDropout(Layer):
             indices = indices.astype(np.intp)
         words = np.asarray(np.arange(len(table))[indices])  # counted from the start
         y = table.take(words, axis=0)
+        if not y.dtype.isnative:
+            y = y.astype(y.dtype.newbyteorder("="))
         mask = None
         if self.training:
             kept = self._kept_words(len(table), self._rng if rng is None else rng)
             mask = Mask.from_bool(np.broadcast_to(kept[words][..., None], y.shape), self._p)
-            y = mask.apply(y, out=y if y.dtype.isnative else None)
+            y = mask.apply(y, out=y)
         self.mask, self._words, self._table_shape, self._ran = mask, words, table.shape, True
         return y
-
-    def __call__(self, table: Array, indices: ArrayLike, rng: AnyRng = None) -> Array:  # type: ignore[override]
-        """Do what `forward` does."""
-        return self.forward(table, indices, rng)
 
     def _kept_words(self, n: int, rng: AnyRng) -> NDArray[np.bool_]:
         # The rows of an rng are those of a batch, not of the table.

@@ -13,6 +13,7 @@ from ._layer import Layer
 from ._normal import fill_normal
 from ._reals import multiply, on_reals
 from ._rng import take_call
+from ._words import own_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -97,6 +98,11 @@ class GaussianDropout(Layer):
     mask : None
         There is noise, but no mask.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its noise explicitly: from
+    ``y, noise = fd.gaussian_dropout(...)``, as there is no ``layer.mask.apply``; the gradient is ``dy * noise``.
+
     References
     ----------
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
@@ -111,6 +117,7 @@ class GaussianDropout(Layer):
     True
     """
 
+    @own_keywords
     def __init__(self, p: SupportsFloat = 0.5, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
 
@@ -141,6 +148,11 @@ class GaussianNoise(Layer):
     mask : None
         There is noise, but no mask.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph is safe here, without
+    ``layer.mask.apply``: its gradient is always dy.
+
     References
     ----------
     Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7(1), 1995.
@@ -157,6 +169,7 @@ class GaussianNoise(Layer):
     _rate = "stddev"
     p: Any = property(doc="Nothing: this layer has a `stddev`.")
 
+    @own_keywords
     def __init__(self, stddev: SupportsFloat, *, rng: AnyRng = None) -> None:
         super().__init__(stddev, rng)
 
@@ -212,6 +225,6 @@ def _draw(
     noise = np.empty(x.shape, x.real.dtype.newbyteorder("="))
     call, start, strides = take_call(rng, x.shape, offset, window)
     if noise.size:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):  # as the core, and a stream has been taken
             fill_normal(noise, call, start, strides, mean, deviation)
     return x, y, noise

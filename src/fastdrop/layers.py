@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_array, check_store, result
+from ._checks import check_array, check_separate, check_store, refuse_masked, result
 from ._core import check_p, dropout_rows
 from ._layer import Layer
 from ._reals import multiply
+from ._words import own_keywords
 
 if TYPE_CHECKING:
     from ._checks import Store
@@ -24,6 +25,7 @@ class ShapedLayer(Layer):
 
     _row_axis: int | None = 0  # the axis along which an rng's rows run, if any does
 
+    @own_keywords
     def __init__(
         self,
         p: Rate = 0.5,
@@ -50,12 +52,28 @@ class ShapedLayer(Layer):
             x,
             self._p,
             rng,
-            x if self.inplace else None,
+            writable(x) if self.inplace else None,
             self._noise_shape(x),
             self.store,
             self.inverted,
             self._row_axis,
         )
+
+
+def writable(x: Array) -> Array:
+    """Return the `x` of a layer with ``inplace=True``, where the result can go there."""
+    refuse_masked(x, "x")
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"with inplace=True, x must be a numpy.ndarray, got {type(x).__name__}")
+    if not x.flags.writeable:
+        raise ValueError("with inplace=True, x must be writable, got a read-only array")
+    if not x.dtype.isnative:
+        raise ValueError(f"with inplace=True, x must be in native byte order, got {x.dtype.str}")
+    if not x.flags.aligned:
+        raise ValueError("with inplace=True, x must be aligned, got a misaligned array")
+    if not x.flags.c_contiguous:
+        check_separate(x, "with inplace=True, x")
+    return x
 
 
 class Dropout(ShapedLayer):
@@ -72,7 +90,7 @@ class Dropout(ShapedLayer):
     noise_shape : tuple of int and None, optional
         As in `dropout`.
     inplace : bool
-        Whether forward writes its result into `x`.
+        Whether forward writes its result into `x`: an ndarray, writable, aligned, native.
     store : {"bits", "recipe"}
         What the mask keeps, as in `dropout`.
     inverted : bool
@@ -87,8 +105,8 @@ class Dropout(ShapedLayer):
 
     Notes
     -----
-    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: from
-    ``y, mask = fd.dropout(...)``, or as ``layer.mask`` after each forward, whose ``layer.mask.apply`` is the gradient.
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient, or from ``y, mask = fd.dropout(...)``.
 
     References
     ----------
@@ -107,8 +125,15 @@ class Dropout(ShapedLayer):
     True
     >>> first.eval()(y) is y
     True
+
+    A schedule: p rises linearly over the steps.
+
+    >>> for step in range(100):
+    ...     second.p = 0.5 * step / 99
+    ...     y = second.forward(np.ones((2, 3)))
     """
 
+    @own_keywords
     def __init__(
         self,
         p: Rate = 0.5,
@@ -137,6 +162,11 @@ class StandardDropout(Dropout):
     p, rng, noise_shape, inplace, store
         As in `Dropout`.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
+
     References
     ----------
     Hinton, Srivastava, Krizhevsky, Sutskever and Salakhutdinov, "Improving neural networks by preventing
@@ -152,6 +182,7 @@ class StandardDropout(Dropout):
     (array([0.75, 0.75]), array([0.75, 0.75]))
     """
 
+    @own_keywords
     def __init__(
         self,
         p: Rate = 0.5,
@@ -165,7 +196,7 @@ class StandardDropout(Dropout):
 
     def _evaluate(self, x: Array) -> Array:
         source = check_array(x, "x")
-        y = result(source, x if self.inplace else None, "x")
+        y = result(source, writable(x) if self.inplace else None, "x")
         factor = 1 - self._p
         self._multiply(source, factor, y)
         self._factor, self._shape = factor, y.shape

@@ -150,17 +150,15 @@ class Network:
                 self.layers += [ReLU(), dropout(p_hidden, rng=rng.fold_in(number - 1))]
             self.layers.append(Linear(inputs, outputs, generator, dtype))
 
-    def train(self) -> "Network":
-        """Turn dropout on; return the network."""
+    def train(self, mode: bool = True) -> "Network":
+        """Turn dropout on, or off where `mode` is False; return the network."""
         for layer in self.dropouts():
-            layer.train()
+            layer.train(mode)
         return self
 
     def eval(self) -> "Network":
         """Turn dropout off, to predict; return the network."""
-        for layer in self.dropouts():
-            layer.eval()
-        return self
+        return self.train(False)
 
     def dropouts(self) -> list[Any]:
         """Return the layers that drop: those that can be switched."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
+from ._words import own_keywords
 from .layers import ShapedLayer
 
 if TYPE_CHECKING:
     from ._checks import Store
     from ._core import NoiseShape, Rate
     from ._layer import Array
+    from ._mask import Mask
     from ._rng import AnyRng
 
 
@@ -40,12 +42,18 @@ def channel_axis_number(axis: SupportsIndex) -> int:
     return number
 
 
-def feature_maps(x: Array, channel_axis: int) -> NoiseShape:
-    """Return the noise shape with one element for each feature map of each sample."""
-    ndim = count_axes(x, 3)
+def resolved_channel(channel_axis: int, ndim: int) -> int:
+    """Return a channel axis, counted from the start, of an array with so many axes."""
     channel = channel_axis + ndim if channel_axis < 0 else channel_axis
     if not 0 < channel < ndim:
         raise ValueError(f"channel_axis must be an axis of x other than 0, got {channel_axis} for {ndim} axes")
+    return channel
+
+
+def feature_maps(x: Array, channel_axis: int) -> NoiseShape:
+    """Return the noise shape with one element for each feature map of each sample."""
+    ndim = count_axes(x, 3)
+    channel = resolved_channel(channel_axis, ndim)
     return tuple(None if axis in (0, channel) else 1 for axis in range(ndim))
 
 
@@ -70,6 +78,11 @@ class SpatialDropout(ShapedLayer):
     ValueError
         From forward: `x` has less than three axes, or no such channel axis.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
+
     References
     ----------
     Tompson, Goroshin, Jain, LeCun and Bregler, "Efficient object localization using convolutional networks",
@@ -84,6 +97,7 @@ class SpatialDropout(ShapedLayer):
     (True, 64)
     """
 
+    @own_keywords
     def __init__(
         self,
         p: Rate = 0.5,
@@ -118,6 +132,11 @@ class UnitDropout(ShapedLayer):
     ValueError
         From forward: `x` has less than two axes.
 
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
+
     References
     ----------
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
@@ -144,15 +163,22 @@ class LockedDropout(ShapedLayer):
     ----------
     p : float or array_like
         The probability of dropping a unit.
-    time_axis : {0, 1}
-        0: `x` is ``(time, samples, ...)``; 1: ``(samples, time, ...)``. The rows of an `Rng` are samples.
+    time_axis : int
+        0: `x` is ``(time, samples, ...)``; 1: ``(samples, time, ...)``. A negative one counts from the last axis, and
+        must be one of these in `x`.
     rng, inplace, store, inverted
         As in `Dropout`.
 
     Raises
     ------
     ValueError
-        From forward: `x` has less than three axes.
+        From forward: `x` has less than three axes, or no such time axis; time is axis 0 and the rng is a batch of rows
+        (`Rng.at_row`, also under the `batch_size` of `monte_carlo`), which are rows of axis 0.
+
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
 
     References
     ----------
@@ -167,6 +193,7 @@ class LockedDropout(ShapedLayer):
     (True, False)
     """
 
+    @own_keywords
     def __init__(
         self,
         p: Rate = 0.5,
@@ -179,12 +206,28 @@ class LockedDropout(ShapedLayer):
     ) -> None:
         super().__init__(p, rng=rng, inplace=inplace, store=store, inverted=inverted)
         self.time_axis = axis_number(time_axis, "time_axis")
-        if self.time_axis not in (0, 1):
+        if self.time_axis > 1 or self.time_axis == -1:  # of three axes or more, the last is neither
             raise ValueError(f"time_axis must be 0 or 1, got {time_axis}")
-        self._row_axis = 1 - self.time_axis
+
+    def _time(self, x: Array) -> tuple[int, int]:
+        """Return the time axis of `x`, and how many axes it has."""
+        ndim = count_axes(x, 3)
+        time = self.time_axis + ndim if self.time_axis < 0 else self.time_axis
+        if time not in (0, 1):
+            raise ValueError(f"time_axis must be axis 0 or 1 of x, got {self.time_axis} for {ndim} axes")
+        return time, ndim
 
     def _noise_shape(self, x: Array) -> NoiseShape:
-        return tuple(1 if axis == self.time_axis else None for axis in range(count_axes(x, 3)))
+        time, ndim = self._time(x)
+        return tuple(1 if axis == time else None for axis in range(ndim))
+
+    def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask]:
+        if self._time(x)[0] == 0 and getattr(rng, "_batch", False):
+            raise ValueError(
+                "an rng that is a batch of rows (Rng.at_row, or batch_size of monte_carlo) needs rows on axis 0 of x, "
+                "got time there: put the samples first, with time_axis=1"
+            )
+        return super()._drop(x, rng)
 
 
 class DropPath(ShapedLayer):
@@ -203,6 +246,11 @@ class DropPath(ShapedLayer):
     ------
     ValueError
         From forward: `x` is 0-d.
+
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
 
     References
     ----------
@@ -233,6 +281,11 @@ class DropConnect(ShapedLayer):
         The probability of dropping a weight.
     rng, inplace, store, inverted
         As in `Dropout`. In place would overwrite the weights.
+
+    Notes
+    -----
+    backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
+    after each forward, whose ``layer.mask.apply`` is the gradient.
 
     References
     ----------

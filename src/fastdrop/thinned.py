@@ -11,6 +11,7 @@ from ._checks import check_array, check_separate, refuse_masked
 from ._layer import Layer
 from ._mask import Mask
 from ._thinned import descend, draw_units, gather, kept_units, scatter
+from ._words import own_keywords
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -63,6 +64,9 @@ class ThinnedLinear(Layer):
 
     Notes
     -----
+    backward belongs to the last forward. A layer used twice in one graph needs what it read too, so
+    ``layer.mask.apply`` is not enough: make two layers of one `w` and `b`, and add up their gradients.
+
     `sgd_step` leaves the dropped weights as they are, bit for bit. Momentum would not: it goes on moving a weight by
     its earlier gradients, dropped or not, and weight decay does so too. An optimizer of your own reads `dw_kept`, and
     keeps to the kept weights, as in ``velocity[np.ix_(layer.rows, layer.columns)]``, or gives up that property.
@@ -96,6 +100,7 @@ class ThinnedLinear(Layer):
     array([0, 5])
     """
 
+    @own_keywords
     def __init__(self, w: Array, b: Array | None = None, p: float = 0.5, *, rng: AnyRng = None) -> None:
         _check_parameters(w, b)
         super().__init__(p, rng)
@@ -141,18 +146,15 @@ class ThinnedLinear(Layer):
         else:
             rows, columns = np.arange(inputs), np.arange(outputs)
         x_kept, w_kept = _pack(x, np.arange(len(x)), rows), _pack(w, rows, columns)
-        y = x_kept @ w_kept
-        if self.b is not None:
-            y += self.b[columns]
-        if mask is not None:
-            y *= w.dtype.type(mask.scale)
+        with np.errstate(all="ignore"):  # an overflow turned into an error would leave a stream taken
+            y = x_kept @ w_kept
+            if self.b is not None:
+                y += self.b[columns]
+            if mask is not None:
+                y *= w.dtype.type(mask.scale)
         self.mask, self.rows, self.columns, self._packed = mask, rows, columns, (x_kept, w_kept)
         self.dw_kept = self.db_kept = None
         return _spread(y, np.arange(len(x)), columns, (len(x), outputs))
-
-    def __call__(self, x: Array, x_mask: UnitMask = None, rng: AnyRng = None) -> Array:  # type: ignore[override]
-        """Do what `forward` does."""
-        return self.forward(x, x_mask, rng)
 
     def backward(self, dy: Array) -> Array:  # type: ignore[override]
         """Set `dw_kept` and `db_kept`, and return the gradient by x.
@@ -182,11 +184,13 @@ class ThinnedLinear(Layer):
         if dy.shape != (n, outputs):
             raise ValueError(f"dy must have the output's shape {(n, outputs)}, got {dy.shape}")
         dy = _pack(dy, np.arange(n), self.columns)
-        if self.mask is not None:
-            dy = dy * dy.dtype.type(self.mask.scale)
-        self.dw_kept = x_kept.T @ dy
-        self.db_kept = None if self.b is None else dy.sum(axis=0)
-        return _spread(dy @ w_kept.T, np.arange(n), self.rows, (n, inputs))
+        with np.errstate(all="ignore"):
+            if self.mask is not None:
+                dy = dy * dy.dtype.type(self.mask.scale)
+            self.dw_kept = x_kept.T @ dy
+            self.db_kept = None if self.b is None else dy.sum(axis=0)
+            dx = dy @ w_kept.T
+        return _spread(dx, np.arange(n), self.rows, (n, inputs))
 
     @property
     def dw(self) -> Array:
