@@ -59,7 +59,9 @@ def test_an_array_p_becomes_doubles(dtype, store):
     np.testing.assert_array_equal(mask.p, want)
 
 
-@pytest.mark.parametrize("given", [plain(np.ones(21, bool)), plain(np.ones(21, "c16")), ["a"] * 21], ids=["?", "c", "s"])
+@pytest.mark.parametrize(
+    "given", [plain(np.ones(21, bool)), plain(np.ones(21, "c16")), ["a"] * 21], ids=["?", "c", "s"]
+)
 def test_an_array_p_of_no_real_numbers(given):
     with pytest.raises(TypeError, match="p must be real numbers"):
         rebuilt(masked(), p=given)
