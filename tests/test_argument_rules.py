@@ -149,7 +149,7 @@ def test_in_place_asks_of_x_what_it_asks_of_out(change, layout):
         x = as_strided(raw.view("f4"), x.shape, x.strides)
     before = x.tobytes()
     for call in (lambda: fd.dropout(x, rng=1, out=x), lambda: fd.dropout(x, 1, out=x)):
-        with pytest.raises(ValueError, match="out must be (writable|in native byte order|aligned)"):
+        with pytest.raises(ValueError, match=r"out must be (writable|in native byte order|aligned)"):
             call()
     assert x.tobytes() == before
 
