@@ -8,7 +8,7 @@ void check_modes(const drop *call, uint64_t index, size_t n) {
         const char *name;
         int in_place;
         size_t y_shift, cache_bytes; /* the shift is in reals */
-    } modes[] = {{"in-place", 1, 1, 0}, {"apart", 0, 1, SIZE_MAX}, {"bypass", 0, 0, 0}, {"odd", 0, 1, 0}};
+    } modes[] = {{"in-place", 1, 1, 0}, {"apart", 0, 1, SIZE_MAX}, {"bypass", 0, 0, 0}, {"odd", 0, 1, 4096}};
     const fd_dtype d = call->d;
     const fd_values *values = &call->meant;
     const size_t size = fd_itemsize(d), bytes = n * size + 2 * GUARD;
