@@ -302,3 +302,35 @@ def test_masks_are_equal_where_they_are_one():
             with pytest.raises(TypeError, match=r"use mask\.apply\(x\)"):
                 call(*pair)
     np.testing.assert_array_equal(np.asarray(mask), mask.to_bool())
+
+# Unpacking
+
+
+@every_store
+@pytest.mark.parametrize("noise_shape", [None, (None, 1), (1, 43), (1, 1)], ids=str)
+@pytest.mark.parametrize("made", ["drawn", "given"])
+def test_what_is_unpacked_is_the_callers_own(noise_shape, store, made):
+    """Writable, nobody else's memory, no element of it another's; copy=False asks for what there is not."""
+    mask = masked(noise_shape=noise_shape, store=store)
+    if made == "given":
+        mask = fd.Mask.from_bool(mask.to_bool(), 0.25)
+    before = mask.to_bool().tobytes()
+    for unpack in (mask.to_bool, mask.__array__, lambda: np.asarray(mask), lambda: mask.__array__(np.float32)):
+        a = unpack()
+        assert a.flags.writeable
+        assert a.flags.c_contiguous
+        a[...] = 0
+        a[1, 2] = 1
+        assert np.count_nonzero(a) == 1
+        assert mask.to_bool().tobytes() == before
+    for dtype in (None, bool, np.float32):
+        with pytest.raises(ValueError, match="copy=False"):
+            mask.__array__(dtype, copy=False)
+    assert mask.__array__(None, copy=True).tobytes() == before
+
+
+@pytest.mark.parametrize("p", [0.1, 1 / 3, 1 - 2**-53, 2**-60])
+def test_the_scale_of_an_array_p_is_in_double(p):
+    mask = fd.dropout(np.ones(3, np.float32), np.full(3, p), rng=rng())[1]
+    assert mask.scale.dtype == np.float64
+    np.testing.assert_array_equal(mask.scale, 1 / (1 - p))

@@ -58,6 +58,7 @@ void keep_all(const drop *call, const double *p, size_t n);
 void check_modes(const drop *call, uint64_t index, size_t n);
 
 /* The checks, each in a file of its name. */
+void check_draw(void);
 void check_dropout(void);
 void check_rates(void);
 void check_apply(void);

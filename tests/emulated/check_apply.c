@@ -58,15 +58,17 @@ static size_t lay_out(const size_t *extent, int layout, size_t size, ptrdiff_t *
     return span;
 }
 
-/* Bits in C order, those of one axis repeated in most variants; returns how many there are. */
+/* Bits in C order, those of one axis repeated in most variants, and far from one another in some; returns their span.
+ */
 static size_t lay_out_bits(fd_axis *axes, int variant) {
-    size_t bits = 1;
+    const size_t apart = variant % 7 == 6 ? 3 : 1;
+    size_t bits = apart;
     for (int a = AXES - 1; a >= 0; a--) {
         const int repeated = a + 1 == variant % 5;
         axes[a].bit = repeated ? 0 : (ptrdiff_t)bits;
         bits *= repeated ? 1 : axes[a].extent;
     }
-    return bits;
+    return bits > 0 ? bits - apart + 1 : 0;
 }
 
 /* The values of p, those of one axis repeated in most variants; returns that of element 0. */

@@ -36,6 +36,7 @@ int main(int argc, char **argv) {
             printf("no vectors, or not as expected\n");
             return 2;
         }
+        check_draw();
         check_dropout();
         check_rates();
         check_apply();

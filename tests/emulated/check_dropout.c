@@ -8,7 +8,7 @@ void check_modes(const drop *call, uint64_t index, size_t n) {
         const char *name;
         int in_place;
         size_t y_shift, cache_bytes; /* the shift is in reals */
-    } modes[] = {{"in-place", 1, 1, 0}, {"apart", 0, 1, SIZE_MAX}, {"bypass", 0, 0, 0}, {"odd", 0, 1, 0}};
+    } modes[] = {{"in-place", 1, 1, 0}, {"apart", 0, 1, SIZE_MAX}, {"bypass", 0, 0, 0}, {"odd", 0, 1, 4096}};
     const fd_dtype d = call->d;
     const fd_values *values = &call->meant;
     const size_t size = fd_itemsize(d), bytes = n * size + 2 * GUARD;
@@ -60,7 +60,7 @@ void check_dropout(void) {
     static const struct {
         const char *name;
         double p;
-        enum { INVERTED, NOT_INVERTED, ALPHA } kind;
+        enum { INVERTED, NOT_INVERTED, ALPHA, FILLED, SHIFTED, SCALED } kind;
     } draws[] = {{"0", 0, INVERTED},
                  {"1", 1, INVERTED},
                  {".5", .5, INVERTED},
@@ -73,7 +73,15 @@ void check_dropout(void) {
                  {"0-alpha", 0, ALPHA},
                  {"1-alpha", 1, ALPHA},
                  {".5-alpha", .5, ALPHA},
-                 {".1-alpha", .1, ALPHA}};
+                 {".1-alpha", .1, ALPHA},
+                 {"0-filled", 0, FILLED},
+                 {".1-filled", .1, FILLED},
+                 {"1-filled", 1, FILLED},
+                 {"0-shifted", 0, SHIFTED},
+                 {".5-shifted", .5, SHIFTED},
+                 {"1-shifted", 1, SHIFTED},
+                 {"0-scaled", 0, SCALED},
+                 {"2^-66-scaled", 0x1p-66, SCALED}};
     static const size_t sizes[] = {0, 1, 63, 64, 65, 511, 512, 513, 4095, 4096, 4097, 20003};
     static const uint64_t indices[] = {0, 1, 5 * 4096 + 575, UINT64_MAX - 20002};
     const size_t largest = sizes[COUNT(sizes) - 1];
@@ -83,12 +91,16 @@ void check_dropout(void) {
             const size_t which = i / COUNT(indices), at = i % COUNT(indices);
             const double p = draws[which].p;
             const fd_values plain = {draws[which].kind == INVERTED ? 1 / (1 - p) : 1, 0, 0, NULL};
-            const fd_values values = draws[which].kind == ALPHA ? alpha_values(p) : plain;
+            const fd_values others[] = {[ALPHA] = alpha_values(p),
+                                        [FILLED] = {1.25, 0, -.7, NULL},
+                                        [SHIFTED] = {1, .5, 0, NULL},
+                                        [SCALED] = {1.25, 0, 0, NULL}};
+            const fd_values values = draws[which].kind < ALPHA ? plain : others[draws[which].kind];
             const fd_draw draw = fd_draw_init(key, 1, p);
             drop call = {draws[which].name, d, &draw, values, values};
-            if (draws[which].kind == ALPHA && types[d].reals > 1)
+            if (draws[which].kind >= ALPHA && draws[which].kind != SCALED && types[d].reals > 1)
                 continue;
-            if (p == 0 || p == 1)
+            if (p == 1 || (p == 0 && draws[which].kind == ALPHA))
                 call.meant = plain;
             keep_all(&call, NULL, largest);
             draw_mask(&draw, indices[at], largest);

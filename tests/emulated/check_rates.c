@@ -17,12 +17,14 @@ static const struct layout {
     uint64_t stride[4]; /* of the index; 0: the array is no part of a larger one */
 } layouts[] = {
     {"one", 1, {1}, {1}, {0}},
+    {"ones", 3, {1, 1, 1}, {5, 6, 7}, {0}},
     {"63", 1, {63}, {1}, {0}},
     {"65", 1, {65}, {1}, {0}},
     {"elements", 1, {9003}, {1}, {0}},
     {"reversed", 1, {4500}, {-1}, {0}},
     {"gaps", 1, {4500}, {3}, {0}},
     {"repeated", 1, {4500}, {0}, {0}},
+    {"last-of-one", 2, {4500, 1}, {1, 7}, {0}},
     {"channels", 4, {3, 5, 40, 21}, {0, 1, 0, 0}, {0}},
     {"samples", 3, {7, 1, 701}, {1, 9, 0}, {0}},
     {"units", 2, {90, 77}, {0, 1}, {0}},
@@ -134,7 +136,7 @@ static void check_copy(void) {
         copy[n] = 7;
         const size_t found =
             fd_rates_copy(&run, (const double *)(const void *)fenced(RATES, p, n * sizeof *p), n, copy);
-        if (found != n || copy[n] != 7)
+        if (found != n || copy[n] != 7 || fd_rates_copy(&run, p, n, NULL) != n)
             fail("a wrong value found, or one past the end written", found);
         for (size_t i = 0; i < n; i++) {
             const double plus = p[i] == 0 ? 0 : p[i];
@@ -145,7 +147,7 @@ static void check_copy(void) {
             const size_t at = w * n / COUNT(wrong);
             p[n - 1] = -2;
             p[at] = wrong[w];
-            if (fd_rates_copy(&run, p, n, copy) != at)
+            if (fd_rates_copy(&run, p, n, copy) != at || fd_rates_copy(&run, p, n, NULL) != at)
                 fail("wrong value not found", at);
             p[at] = 0;
         }

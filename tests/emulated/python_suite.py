@@ -32,6 +32,7 @@ LEFT_OUT = {
     "test_free_threaded.py": "checks of this machine",
     "fuzz/test_run.py": "checks of this machine",
     "test_cli.py::test_bench": "times an emulator, and draws with Matplotlib",
+    "test_far_samples.py": "2^32 elements would take an emulator an hour",
 }
 HOURS = 3  # for a file: on a busy machine one took 20 minutes
 

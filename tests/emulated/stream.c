@@ -53,8 +53,8 @@ void slow_uniforms(fd_key key, uint64_t stream, uint64_t index, size_t n, uint64
         }
 }
 
-/* p * 2^64, half to even, in integers: p is m * 2^(exponent - 53). */
-static uint64_t slow_threshold(double p) {
+/* p is m * 2^(exponent - 53). */
+uint64_t slow_threshold(double p) {
     int exponent;
     const uint64_t m = (uint64_t)ldexp(frexp(p, &exponent), 53);
     const int places = -11 - exponent; /* of m that are fractions */
