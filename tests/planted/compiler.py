@@ -35,6 +35,8 @@ def digest(command, source, target):
 
 
 def main(command):
+    ours = str(Path(os.environ["PLANTED_CACHE"]) / "bin")  # a real one that looks for a compiler is not to find us
+    os.environ["PATH"] = ":".join(word for word in os.environ["PATH"].split(":") if word != ours)
     command = ["-O1" if word in ("-O2", "-O3") else word for word in command if word != "-g"]
     sources = [word for word in command if word.endswith(".c")]
     if "-c" not in command or "-o" not in command or len(sources) != 1:
