@@ -1,5 +1,10 @@
 """The list of planted faults: each can still be planted, and names tests that are there. See planted/run.py."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import pytest
 from planted import run
 
@@ -54,3 +59,22 @@ def test_the_short_form_has_a_fault_of_each_subject(monkeypatch):
     monkeypatch.setattr(run, "plant", lambda faults, cache: (planted.extend(faults), ([], []))[1])
     run.main(["--short"])
     assert [fault.subject for fault in planted] == sorted({fault.subject for fault in FAULTS}, reverse=True)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here")
+def test_the_compiler_remembers(tmp_path):
+    cache, source, target = tmp_path / "cache", tmp_path / "a.c", tmp_path / "a.o"
+    cache.mkdir()
+
+    def compiled(text):
+        """The exit status, whether there is an object, and how many are remembered."""
+        source.write_text(text)
+        target.unlink(missing_ok=True)
+        command = [sys.executable, run.HERE / "compiler.py", "cc", "-O2", "-c", source, "-o", target]
+        done = subprocess.run(command, env=os.environ | {"PLANTED_CACHE": str(cache)}, capture_output=True)
+        return done.returncode, target.exists(), len(list(cache.iterdir()))
+
+    assert compiled("int a = 1;") == (0, True, 1)
+    assert compiled("/* said otherwise */ int a = 1;") == (0, True, 1)
+    assert compiled("int a = 2;") == (0, True, 2)
+    assert compiled("int a = ;") == (1, False, 2)
