@@ -74,7 +74,7 @@ def test_the_compiler_remembers(tmp_path):
         done = subprocess.run(command, env=os.environ | {"PLANTED_CACHE": str(cache)}, capture_output=True)
         return done.returncode, target.exists(), len(list(cache.iterdir()))
 
-    assert compiled("int a = 1;") == (0, True, 1)
-    assert compiled("/* said otherwise */ int a = 1;") == (0, True, 1)
+    assert compiled("int a = 1;\n") == (0, True, 1)
+    assert compiled("/* said otherwise */\nint a = 1;\n") == (0, True, 1)
     assert compiled("int a = 2;") == (0, True, 2)
     assert compiled("int a = ;") == (1, False, 2)
