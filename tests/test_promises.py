@@ -3,6 +3,7 @@
 import ast
 import ctypes
 import functools
+import itertools
 import os
 import pickle
 import re
@@ -111,9 +112,11 @@ def test_a_huge_shape_in_a_pickle_is_refused():
 
 
 def test_a_key_of_none_is_the_systems_entropy(monkeypatch):
-    monkeypatch.setattr(os, "urandom", lambda n: bytes(range(n)))
-    word = int.from_bytes(bytes(range(8)), "little")
-    assert fd.Rng().key == fd.Dropout().rng.key == (word, word)
+    bytes_of_the_system = itertools.count(1)
+    monkeypatch.setattr(os, "urandom", lambda n: bytes([next(bytes_of_the_system)]) * n)
+    ones = 0x0101010101010101
+    assert fd.Rng().key == (ones, 2 * ones)
+    assert fd.Dropout().rng.key == (3 * ones, 4 * ones)
 
 
 def keys_of_new_processes(count):
