@@ -1,7 +1,6 @@
 """Every promise of the pages has its test (promises.toml), and those tests that no other file has."""
 
 import ast
-import ctypes
 import functools
 import itertools
 import os
@@ -173,7 +172,6 @@ def test_rng_set_to_none_is_a_new_key():
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="no cc here, or no ELF")
 def test_the_core_needs_no_libm(tmp_path):
     core = [path for path in sorted((ROOT / "csrc").rglob("*.c")) if path.name != "example.c"]
-    library, flags = tmp_path / "core.so", ["-std=c11", "-O0", "-ffp-contract=off", f"-I{ROOT / 'csrc'}"]
-    subprocess.run(["cc", *flags, "-shared", "-fPIC", "-Wl,-z,defs", *core, "-o", library], check=True, timeout=900)
-    key = ctypes.CDLL(str(library)).fd_has_openmp
-    assert key() == 0
+    flags = ["-std=c11", "-O0", "-ffp-contract=off", f"-I{ROOT / 'csrc'}", "-shared", "-fPIC", "-Wl,-z,defs"]
+    done = subprocess.run(["cc", *flags, *core, "-o", tmp_path / "core.so"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
