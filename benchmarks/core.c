@@ -3,7 +3,7 @@
  *
  *   cc -O2 -march=native -fopenmp -c src/fastdrop/_benchmark/roof.c -o roof.o
  *   cc -O2 -std=c11 -fopenmp -ffp-contract=off -Icsrc benchmarks/core.c roof.o \
- *       $(ls csrc/*.c csrc/kernels/*.c | grep -v example) -o core
+ *       $(find csrc -name '*.c' ! -name example.c) -o core
  *   ./core
  *
  * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
