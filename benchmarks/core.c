@@ -3,7 +3,7 @@
  *
  *   cc -O2 -march=native -fopenmp -c src/fastdrop/_benchmark/roof.c -o roof.o
  *   cc -O2 -std=c11 -fopenmp -ffp-contract=off -Icsrc benchmarks/core.c roof.o \
- *       $(ls csrc/[!e]*.c csrc/kernels/[!_]*.c) -o core
+ *       $(find csrc -name '*.c' ! -name example.c) -o core
  *   ./core
  *
  * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
@@ -26,6 +26,7 @@ static const char *const names[KINDS] = {"forward", "forward, no bits", "backwar
 
 /* The scale is 1 and a bit, so that it is multiplied by, and the contents stay what they are. */
 static const float SCALE = 1.0000002f;
+static const fd_values VALUES = {1.0000002, 0, 0, NULL};
 
 void fastdrop_roof(float *x, size_t n, float scale, int threads);
 
@@ -40,11 +41,12 @@ static void apply(const fd_run *run, kind what, size_t n, const uint8_t *bits, f
     if (what == CHANNEL)
         rows = n / KI;
     const ptrdiff_t row_bit = what == UNIT ? 0 : 1, bit = what == UNIT ? 1 : 0;
-    fd_axis axes[2] = {{rows, row_bit, (ptrdiff_t)(n / rows * 4), (ptrdiff_t)(n / rows * 4)}, {n / rows, bit, 4, 4}};
-    const fd_axis flat = {n, 1, 4, 4};
+    fd_axis axes[2] = {{rows, row_bit, (ptrdiff_t)(n / rows * 4), (ptrdiff_t)(n / rows * 4), 0},
+                       {n / rows, bit, 4, 4, 0}};
+    const fd_axis flat = {n, 1, 4, 4, 0};
     if (what == BACKWARD)
         axes[0] = flat;
-    fd_apply(run, FD_F32, what == BACKWARD ? 1 : 2, axes, SCALE, bits, x, x);
+    fd_apply(run, FD_F32, what == BACKWARD ? 1 : 2, axes, &VALUES, bits, x, x);
 }
 
 static int ascending(const void *a, const void *b) {
@@ -70,7 +72,7 @@ static void measure(kind what, size_t n, double p, int threads, float *x, uint8_
         for (int c = 0; c < calls; c++) {
             const fd_draw draw = fd_draw_init((fd_key){1, 2}, stream++, p); /* predictors learn a mask that repeats */
             if (what <= RECIPE)
-                fd_dropout(&run, &draw, FD_F32, 0, n, SCALE, x, x, what == FORWARD ? bits : NULL);
+                fd_dropout(&run, &draw, FD_F32, 0, n, &VALUES, x, x, what == FORWARD ? bits : NULL);
             else
                 apply(&run, what, n, bits, x);
         }

@@ -9,7 +9,7 @@
 /* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
 enum { ELEMENTS_PER_THREAD = 1 << 17, RATES_PER_THREAD = 1 << 15 };
 
-/* The library's own children have keys that no user's value gives: mask-stream.md. */
+/* The library's own children have keys that no user's value gives: csrc/README.md. */
 static const uint64_t EACH = UINT64_MAX - 1;
 
 fd_key fd_fold_in(fd_key key, uint64_t v) {

@@ -31,6 +31,8 @@ LEFT_OUT = {
     "test_sanitizers.py": "checks of this machine",
     "test_free_threaded.py": "checks of this machine",
     "fuzz/test_run.py": "checks of this machine",
+    "test_planted.py": "compiles C, and the compilers are of this machine",
+    "test_promises.py::test_the_core_needs_no_libm": "compiles C, and the compilers are of this machine",
     "test_cli.py::test_bench": "times an emulator, and draws with Matplotlib",
     "test_far_samples.py": "2^32 elements would take an emulator an hour",
 }
