@@ -21,7 +21,7 @@ COLUMNS = (
 Groups = list[tuple[Question, list[Result]]]
 
 
-def measure(chosen: list[Question], seconds: float, console: Any, groups: Groups) -> None:
+def ask(chosen: list[Question], seconds: float, console: Any, groups: Groups) -> None:
     """Ask the questions one after the other, and show each answer; what is measured is in `groups` at any moment."""
     backend, threads = fd.backend(), fd.get_num_threads()
     try:
@@ -69,7 +69,7 @@ def bench(quick: bool, only: list[str] | None, json_path: Path | None, plot_path
     for line in report.unrest(machine["load average"], []):
         console.print(line)
     try:
-        measure(chosen, 0.15 if quick else 3.0, console, groups)
+        ask(chosen, 0.15 if quick else 3.0, console, groups)
     finally:
         saved = save(machine, groups, json_path, plot_path)
     errors = [r for _, rs in groups for r in rs if r.error]

@@ -38,11 +38,17 @@ class Result:
         return statistics.median(self.times)
 
     @property
+    def quartiles(self) -> tuple[float, float]:
+        """Between which half of the repetitions lie, in nanoseconds an element."""
+        if len(self.times) < 2:
+            return self.median, self.median
+        low, _, high = statistics.quantiles(self.times, n=4)
+        return low, high
+
+    @property
     def spread(self) -> float:
         """Half the distance between the quartiles, over the median."""
-        if len(self.times) < 2:
-            return 0.0
-        low, _, high = statistics.quantiles(self.times, n=4)
+        low, high = self.quartiles
         return (high - low) / 2 / self.median
 
 
