@@ -16,7 +16,6 @@ from fastdrop.__main__ import main
 from fastdrop._demo.members import MEMBERS
 from fastdrop.network import SGD, Network, softmax_cross_entropy, train_epoch
 
-
 needs_extras = pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) < "1.25.0", reason="the extras want a newer NumPy"
 )
@@ -90,7 +89,7 @@ def test_a_reader_that_leaves_is_no_error(arguments):
     done = subprocess.run(command, stdout=send, stderr=subprocess.PIPE, text=True, check=False)
     os.close(send)
     assert done.stderr == ""
-    assert done.returncode in (1, 141)  # rich's, and ours
+    assert done.returncode in (1, 141) or arguments == ["--help"]  # rich's, ours; argparse itself ignores it
 
 
 @every_command
@@ -162,7 +161,7 @@ def test_a_number_of_runs_is_refused(option, number, capsys):
         main(["demo", f"{option}={number}"])
     assert exit.value.code == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.endswith(f"error: argument {option}: must be a whole number, at least 1, got {number}".rstrip())
+    assert said.endswith(f"error: argument {option}: must be a whole number, at least 1, got {number}")
 
 
 @pytest.mark.parametrize(

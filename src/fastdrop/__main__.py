@@ -1,6 +1,7 @@
 """The command line: ``python -m fastdrop info``, ``bench``, ``demo`` and ``selftest``."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +26,7 @@ def _at_least_one(text: str) -> int:
 
 def _file(text: str) -> Path:
     """A file that can be written, tried before the work and not after it."""
-    path = Path(text)
-    new = not path.exists()
+    new = not os.path.lexists(text)
     try:
         with open(text, "ab"):
             pass
@@ -34,15 +34,15 @@ def _file(text: str) -> Path:
         reason = getattr(error, "strerror", None) or error
         raise argparse.ArgumentTypeError(f"must be a file that can be written, got {text!r}: {reason}") from None
     if new:
-        path.unlink()
-    return path
+        os.unlink(text)
+    return Path(text)
 
 
 def _picture(text: str) -> Path:
     path = Path(text)
-    if path.suffix and path.suffix.lower() not in PICTURES and not path.is_dir():
+    if path.suffix and path.suffix.lower() not in PICTURES and not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}, got {text!r}")
-    return _file(text if path.suffix or path.is_dir() or not path.name else f"{text}{PICTURES[0]}")
+    return _file(text if path.suffix or os.path.isdir(text) or not path.name else f"{text}{PICTURES[0]}")
 
 
 def _layer(text: str) -> str:

@@ -1,5 +1,6 @@
 """What the commands print to: no line is lost to a narrow terminal, a pipe or an encoding without the character."""
 
+import contextlib
 import io
 import os
 import sys
@@ -16,7 +17,7 @@ def tolerant() -> None:
 
 def silent() -> None:
     """Send what stdout still holds nowhere: its reader is gone."""
-    if sys.stdout is not None:
+    with contextlib.suppress(AttributeError, io.UnsupportedOperation):  # no stdout, or one that is no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -55,7 +55,14 @@ def _fold_in(key: list[str], values: list[int], child: list[str]) -> bool:
 
 
 def _drawn(
-    key: list[str], stream: str, p: Any, shape: tuple[int, ...], answer: str, *, told: Callable[[bytes], str] = bytes.hex, **place: Any
+    key: list[str],
+    stream: str,
+    p: Any,
+    shape: tuple[int, ...],
+    answer: str,
+    *,
+    told: Callable[[bytes], str] = bytes.hex,
+    **place: Any,
 ) -> bool:
     """Whether mask, forward and backward all say these bits: stored or made again, scaled or not."""
     x = np.resize(np.arange(1, 8, dtype=np.float32), shape)

@@ -44,7 +44,9 @@ def plot(path: Path, machine: dict[str, object], results: list[Result]) -> None:
         single = [r for r in results if r.contender == name and r.case.threads == 1]
         left.loglog([r.case.n for r in single], [r.median for r in single], label=label(name), **drawn)
         bands = np.reshape([r.quartiles for r in single], (-1, 2))
-        left.fill_between([r.case.n for r in single], *np.transpose(bands), color=drawn["color"], alpha=0.15, linewidth=0)
+        left.fill_between(
+            [r.case.n for r in single], *np.transpose(bands), color=drawn["color"], alpha=0.15, linewidth=0
+        )
         large = {r.case.threads: r.median for r in results if r.contender == name and r.case.n == sizes[-1]}
         if len(large) > 1 and 1 in large:
             right.plot(list(large), [large[1] / ns for ns in large.values()], **drawn)

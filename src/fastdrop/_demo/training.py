@@ -63,7 +63,9 @@ def train(
     rows = []
     for epoch in range(1, epochs + 1):
         train_epoch(network, optimizer, *digits.train, BATCH, generator)
-        rows.append([accuracy(network, *part) if epoch in evaluated else np.nan for part in (digits.train, digits.test)])
+        rows.append(
+            [accuracy(network, *part) if epoch in evaluated else np.nan for part in (digits.train, digits.test)]
+        )
         advance()
     return Run(*np.array(rows).T, network)
 
