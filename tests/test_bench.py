@@ -109,7 +109,7 @@ def everything_checked():
     for question in questions(quick=True):
         for case in {(case.dtype, case.layout): case for case in question.cases}.values():
             for name in question.contenders:
-                if question.check_of(name):
+                if question.check_of(name) or name.startswith(("fastdrop", "NumPy")):  # none of these is unchecked
                     yield pytest.param(question, case, name, id=f"{question.name}-{case.dtype}{case.layout}-{name}")
 
 
