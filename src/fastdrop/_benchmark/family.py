@@ -9,6 +9,7 @@ from .contenders import on_backend
 from .roof import fill, scale_and_add
 
 COLUMNS, SAMPLES, CHANNELS = 1024, 32, 64
+BIAS, RESIDUAL = 0.5, 0.25
 
 
 def alpha(case: Case) -> Run:
@@ -18,7 +19,7 @@ def alpha(case: Case) -> Run:
 
 
 def _bias_and_residual(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    return np.full(COLUMNS, 0.5, np.float32), np.full((case.n // COLUMNS, COLUMNS), 0.25, np.float32)
+    return np.full(COLUMNS, BIAS, np.float32), np.full((case.n // COLUMNS, COLUMNS), RESIDUAL, np.float32)
 
 
 def roof_add(case: Case) -> Run:
@@ -83,25 +84,30 @@ def mc_dropout(case: Case) -> Run:
     return on_backend("", case, call)
 
 
+def rates(n: int) -> np.ndarray:
+    """Return the p of each of n elements or channels."""
+    return np.random.default_rng(0).random(n)
+
+
 def each_element(case: Case) -> Run:
     """A p for each element, in place."""
-    layer = fd.Dropout(np.random.default_rng(0).random(case.n), rng=0, inplace=True)
+    layer = fd.Dropout(rates(case.n), rng=0, inplace=True)
     return on_backend("", case, layer.forward)
 
 
 def each_channel(case: Case) -> Run:
     """A p for each channel, in place."""
-    layer = fd.Dropout(np.random.default_rng(0).random((CHANNELS, 1, 1)), rng=0, inplace=True)
+    layer = fd.Dropout(rates(CHANNELS).reshape(-1, 1, 1), rng=0, inplace=True)
     return on_backend("", case, lambda x: layer.forward(x.reshape(-1, CHANNELS, 16, 16)))
 
 
 def bernoulli_each(case: Case) -> Run:
     """Bernoulli variables, each of its own p."""
-    rng, p = fd.Rng(0), np.random.default_rng(0).random(case.n)
+    rng, p = fd.Rng(0), rates(case.n)
     return on_backend("", case, lambda x: fd.bernoulli(case.n, p, rng=rng))
 
 
 def bernoulli_numpy(case: Case) -> Run:
     """The same in NumPy."""
-    generator, p = np.random.default_rng(0), np.random.default_rng(1).random(case.n)
+    generator, p = np.random.default_rng(1), rates(case.n)
     return Run(lambda x: generator.random(case.n) < p)

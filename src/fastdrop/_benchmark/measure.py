@@ -3,9 +3,12 @@
 import random
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .cases import Case, Data, Missing, Run
+from .checks import WrongError
 from .contenders import Make
 from .questions import Question
 
@@ -20,7 +23,14 @@ class Result:
     case: Case
     contender: str
     missing: str = ""
+    error: bool = False  # what is missing is a fault, not another library's absence
     times: list[float] = field(default_factory=list)
+    run: Run | None = None  # while it is timed
+
+    @property
+    def shown(self) -> bool:
+        """Whether there are times, and nothing that forbids to show them."""
+        return bool(self.times) and not self.missing
 
     @property
     def median(self) -> float:
@@ -28,11 +38,17 @@ class Result:
         return statistics.median(self.times)
 
     @property
+    def quartiles(self) -> tuple[float, float]:
+        """Between which half of the repetitions lie, in nanoseconds an element."""
+        if len(self.times) < 2:
+            return self.median, self.median
+        low, _, high = statistics.quantiles(self.times, n=4)
+        return low, high
+
+    @property
     def spread(self) -> float:
         """Half the distance between the quartiles, over the median."""
-        if len(self.times) < 2:
-            return 0.0
-        low, _, high = statistics.quantiles(self.times, n=4)
+        low, high = self.quartiles
         return (high - low) / 2 / self.median
 
 
@@ -45,6 +61,11 @@ def clock_cost() -> int:
     return int(statistics.median(costs))
 
 
+def ns_per_element(elapsed: int, cost: int, arrays: int, size: int) -> float:
+    """Return what an element took of calls on so many arrays, in ns, without what the clock costs."""
+    return max(elapsed - cost, 1) / (arrays * max(size, 1))
+
+
 def repetition(run: Run, data: Data, cost: int) -> float:
     """Time one call on each array; return nanoseconds an element."""
     call, arrays = run.call, data.arrays
@@ -55,8 +76,7 @@ def repetition(run: Run, data: Data, cost: int) -> float:
     start = time.perf_counter_ns()
     for x in arrays:
         call(x)
-    elapsed = time.perf_counter_ns() - start
-    return max(elapsed - cost, 1) / (len(arrays) * max(arrays[0].size, 1))
+    return ns_per_element(time.perf_counter_ns() - start, cost, len(arrays), arrays[0].size)
 
 
 def checked(question: Question, case: Case, data: Data, name: str, make: Make) -> Run:
@@ -65,30 +85,51 @@ def checked(question: Question, case: Case, data: Data, name: str, make: Make) -
     data.refill()
     run.prepare()
     y = run.call(data.arrays[0])
-    if name not in question.unchecked:
-        question.check(case, data.base, y)
+    if check := question.check_of(name):
+        check(case, data.base, y)
     return run
 
 
-def compare(case: Case, question: Question, seconds: float) -> list[Result]:
-    """Time the question's contenders on a case, each checked first, for about so many seconds in all."""
-    data, cost = Data(case), clock_cost()
-    results = {name: Result(case, name) for name in question.contenders}
-    runs = {}
-    for name, make in question.contenders.items():
-        try:
-            runs[name] = checked(question, case, data, name, make)
-        except Missing as reason:
-            results[name].missing = str(reason)
-        except Exception as error:  # a peer that fails here is a row that says so
-            if name.startswith("fastdrop"):
-                raise
-            results[name].missing = f"fails: {type(error).__name__}: {error}"[:60]
-    names, order = list(runs), random.Random(0)
-    warm = sum(repetition(runs[name], data, cost) for name in names)
-    rounds = max(5, min(1000, int(seconds / (warm * data.count * case.n * 1e-9))))
+@contextmanager
+def _failures_of(result: Result) -> Iterator[None]:
+    """Turn what stops a contender into a row that says so; an error where it is fastdrop, or a wrong result."""
+    try:
+        yield
+    except Missing as reason:
+        result.missing = str(reason)
+    except Exception as error:  # of any library, of any kind
+        wrong = isinstance(error, WrongError)
+        result.missing = str(error) if wrong else f"fails: {type(error).__name__}: {error}"[:60]
+        result.error = wrong or result.contender.startswith("fastdrop")
+
+
+def compare(case: Case, question: Question, seconds: float, results: list[Result]) -> None:
+    """Time the question's contenders on a case, each checked first, for about so many seconds in all.
+
+    Their results are appended before the first is timed: after an interruption they hold what was measured.
+    """
+    mine = {name: Result(case, name) for name in question.contenders}
+    results += mine.values()
+    try:
+        data, cost = Data(case), clock_cost()
+    except (Missing, MemoryError) as reason:
+        for result in mine.values():
+            result.missing = str(reason) or "not enough memory"
+        return
+    for result in mine.values():
+        with _failures_of(result):
+            result.run = checked(question, case, data, result.contender, question.contenders[result.contender])
+    running, order = [result for result in mine.values() if result.run], random.Random(0)
+    warm = 0.0
+    for result in running:
+        with _failures_of(result):
+            warm += repetition(result.run, data, cost)
+    rounds = max(5, min(1000, int(seconds / max(warm * data.count * case.n * 1e-9, 1e-9))))
     for _ in range(rounds):
-        order.shuffle(names)
-        for name in names:
-            results[name].times.append(repetition(runs[name], data, cost))
-    return list(results.values())
+        order.shuffle(running)
+        for result in running:
+            if not result.missing:
+                with _failures_of(result):
+                    result.times.append(repetition(result.run, data, cost))
+    for result in mine.values():
+        result.run = None

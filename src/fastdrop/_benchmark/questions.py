@@ -1,57 +1,17 @@
-"""The questions: which cases, which contenders, and what a right answer is."""
+"""The questions: which cases, which contenders, and how their answers are checked."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import fastdrop as fd
 
+from . import checks, family, peers
 from . import contenders as c
-from . import family, peers
 from .cases import NOISE_SHAPES, Case
 
 KI, MI = 1 << 10, 1 << 20
+MULTIPLIED = "multiply", "copyto", "multiply twice", "multiply by mask"
 DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
-
-
-def check_dropped(case: Case, base: np.ndarray, y: object) -> None:
-    """Each element is dropped or scaled, and about as many are dropped as p says."""
-    result = np.asarray(y).reshape(base.shape)
-    wide = np.complex128 if np.iscomplexobj(base) else np.float64
-    kept, coarse = result != 0, result.dtype.itemsize == 2
-    np.testing.assert_allclose(
-        result[kept].astype(wide), base[kept].astype(wide) * case.scale, rtol=0.01 if coarse else 1e-5
-    )
-    entries = NOISE_SHAPES.get(case.layout, base.shape)
-    draws = math.prod(n for e, n in zip(entries, base.shape, strict=True) if e != 1)
-    check_share(case, 1 - kept.mean(), draws)
-
-
-def check_bits(case: Case, base: np.ndarray, y: object) -> None:
-    """About as many bits are 0 as p says."""
-    check_share(case, 1 - int.from_bytes(np.asarray(y).tobytes(), "little").bit_count() / case.n, case.n)
-
-
-def check_share(case: Case, dropped: float, draws: int) -> None:
-    """Six sigma, and the 1/256 to which the careful idiom rounds p."""
-    bound = 6 * math.sqrt(case.p * (1 - case.p) / max(draws, 1)) + 2**-8
-    if abs(dropped - case.p) > bound:
-        raise AssertionError(f"{dropped:.4f} of the elements were dropped at p={case.p}")
-
-
-def check_any(case: Case, base: np.ndarray, y: object) -> None:
-    """The right shape and nothing but numbers: what is timed here is checked by the question it belongs to."""
-    result = np.asarray(y)
-    if result.size != base.size or not np.isfinite(result.astype(np.complex128)).all():
-        raise AssertionError("a wrong result")
-
-
-def check_samples(case: Case, base: np.ndarray, y: object) -> None:
-    """As many samples, none but numbers."""
-    if np.shape(y) != (family.SAMPLES, *base.shape) or not np.isfinite(np.asarray(y)).all():
-        raise AssertionError("a wrong result")
 
 
 @dataclass(frozen=True)
@@ -62,9 +22,14 @@ class Question:
     asks: str
     cases: tuple[Case, ...]
     contenders: dict[str, c.Make]
-    check: Callable[[Case, np.ndarray, object], None] = check_dropped
+    check: checks.Check = checks.dropped
     baseline: str = "roof"  # every figure is also given as a ratio to this contender's
-    unchecked: tuple[str, ...] = ("roof", "roof, written", "multiply", "copyto", "multiply twice", "multiply by mask")
+    special: Mapping[str, checks.Check] = field(default_factory=dict)  # of contenders that return something else
+    unchecked: tuple[str, ...] = ("roof", "roof, two arrays", "roof, written", *MULTIPLIED)
+
+    def check_of(self, contender: str) -> checks.Check | None:
+        """Return the check of what a contender returns; None for those that only move memory."""
+        return None if contender in self.unchecked else self.special.get(contender, self.check)
 
 
 def threads() -> tuple[int, ...]:
@@ -129,7 +94,7 @@ def questions(quick: bool) -> list[Question]:
                 "NumPy, packbits": c.mask_numpy,
                 **({} if quick else {"bitarray": peers.bitarray_random}),
             },
-            check=check_bits,
+            check=checks.bits,
             baseline=f"fastdrop {fd.backends()[0]}",
         ),
         Question(
@@ -180,7 +145,7 @@ def questions(quick: bool) -> list[Question]:
             "alpha dropout in place",
             tuple(Case("alpha", large, threads=t) for t in threads()),
             {"roof": c.roof, "fastdrop": family.alpha},
-            check=check_any,
+            check=checks.alpha,
         ),
         Question(
             "fused",
@@ -192,15 +157,16 @@ def questions(quick: bool) -> list[Question]:
                 "fastdrop backward": family.fused_backward,
                 "NumPy steps": family.numpy_steps,
             },
-            check=check_any,
+            check=checks.fused,
             baseline="roof, two arrays",
+            special={"fastdrop backward": checks.dropped},
         ),
         Question(
             "Monte Carlo",
             f"{family.SAMPLES} samples of one array, beside writing them once; ns of one element of x",
             tuple(Case("Monte Carlo", MI // 16 if quick else MI, threads=t) for t in threads()),
             {"roof, written": family.roof_fill, "fastdrop": family.mc_dropout},
-            check=check_samples,
+            check=checks.samples,
             baseline="roof, written",
         ),
         Question(
@@ -208,12 +174,16 @@ def questions(quick: bool) -> list[Question]:
             "an array p in place, and its Bernoulli variables",
             tuple(Case("array p", 64 * KI if quick else MI, threads=t) for t in threads()),
             {
-                "each element": family.each_element,
-                "each channel": family.each_channel,
-                "bernoulli": family.bernoulli_each,
+                "fastdrop each element": family.each_element,
+                "fastdrop each channel": family.each_channel,
+                "fastdrop bernoulli": family.bernoulli_each,
                 "NumPy, random() < p": family.bernoulli_numpy,
             },
-            check=check_any,
+            check=checks.bernoulli,
+            special={
+                "fastdrop each element": checks.each_element,
+                "fastdrop each channel": checks.each_channel,
+            },
             baseline="NumPy, random() < p",
         ),
     ]

@@ -7,14 +7,12 @@ which is made on the network that a member is compared with.
 
 from collections.abc import Callable
 from functools import cache
-from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
-from ..layers import ShapedLayer
 from ..network import Network, accuracy, softmax_cross_entropy, train_epoch
 from .members import Member
 
@@ -36,49 +34,11 @@ class Split(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one training gave, an entry an epoch (NaN: not evaluated; seconds of training alone), and the network."""
+    """What one training gave: accuracies, an entry an epoch (NaN: not evaluated), and the network."""
 
     train: Array
     test: Array
-    seconds: Array
-    dropout_seconds: Array
     network: Network
-
-
-class NumpyIdiom:
-    """The NumPy idiom in the place of a layer that chooses a noise shape, to time it at the same work."""
-
-    def __init__(self, layer: ShapedLayer) -> None:
-        self.layer, self.generator, self.scale = layer, np.random.default_rng(0), np.float32(1 / (1 - layer.p))
-
-    def forward(self, x: Array, rng: None = None) -> Array:
-        """Draw a uniform an element of the noise, compare and multiply."""
-        noise_shape = self.layer._noise_shape(x) or x.shape
-        shape = [whole if size is None else size for size, whole in zip(noise_shape, x.shape, strict=True)]
-        self.factor = (self.generator.random(shape, dtype=np.float32) >= self.layer.p) * self.scale
-        return x * self.factor
-
-    def backward(self, dy: Array, out: Array | None = None) -> Array:
-        """Multiply by the same mask."""
-        return np.multiply(dy, self.factor, out=out)
-
-
-class Clock:
-    """Adds up the time spent in the functions it wraps."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function, timed."""
-
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            start = perf_counter()
-            result = function(*args, **kwargs)
-            self.seconds += perf_counter() - start
-            return result
-
-        return timed
 
 
 @cache
@@ -92,43 +52,26 @@ def split(seed: int) -> Split:
     return Split(*((x[rows], labels[rows]) for rows in (train, validation, test)))
 
 
-def has_idiom(member: Member) -> bool:
-    """Return whether there is a NumPy idiom for all that the member's network drops."""
-    return all(isinstance(layer, ShapedLayer) for layer in member.build(0, True).dropouts())
-
-
 def train(
-    member: Member,
-    seed: int,
-    rate: float,
-    epochs: int,
-    advance: Advance,
-    *,
-    on: bool,
-    curves: bool = True,
-    idiom: bool = False,
+    member: Member, seed: int, rate: float, epochs: int, advance: Advance, *, on: bool, curves: bool = True
 ) -> Run:
     """Train one network; `curves` evaluates it on the way, and after the last epoch."""
-    digits, generator, clock = split(seed), np.random.default_rng(seed), Clock()
+    digits, generator = split(seed), np.random.default_rng(seed)
     network = member.build(seed, on)
-    for layer in network.dropouts():
-        work = NumpyIdiom(layer) if idiom else layer
-        layer.forward, layer.backward = clock.wrap(work.forward), clock.wrap(work.backward)
     optimizer = member.optimizer(network, rate)
     evaluated = np.geomspace(1, epochs, CURVE_POINTS).round() if curves else []
     rows = []
     for epoch in range(1, epochs + 1):
-        start, before = perf_counter(), clock.seconds
         train_epoch(network, optimizer, *digits.train, BATCH, generator)
-        times = perf_counter() - start, clock.seconds - before
-        shares = [accuracy(network, *part) if epoch in evaluated else np.nan for part in (digits.train, digits.test)]
-        rows.append([*shares, *times])
+        rows.append(
+            [accuracy(network, *part) if epoch in evaluated else np.nan for part in (digits.train, digits.test)]
+        )
         advance()
     return Run(*np.array(rows).T, network)
 
 
 def try_rates(member: Member, epochs: int, advance: Advance) -> Figures:
-    """Try the learning rates on the network that the member is compared with."""
+    """Try the learning rates on the network that the member is compared with, on digits kept apart for that."""
     figures = []
     for rate in RATES:
         losses, shares = [], []
@@ -137,5 +80,10 @@ def try_rates(member: Member, epochs: int, advance: Advance) -> Figures:
             x, labels = split(seed).validation
             shares.append(accuracy(network, x, labels))
             losses.append(softmax_cross_entropy(network.forward(x), labels)[0])
-        figures.append((np.mean(losses), np.mean(shares), rate))
+        figures.append((float(np.mean(losses)), float(np.mean(shares)), rate))
     return figures
+
+
+def best_rate(figures: Figures) -> float:
+    """Return the learning rate of the least loss; a loss that is no number is none."""
+    return min(figures, key=lambda figure: (np.isnan(figure[0]), figure[0]))[2]
