@@ -3,8 +3,10 @@
  *
  *   cc -O2 -march=native -fopenmp -c src/fastdrop/_benchmark/roof.c -o roof.o
  *   cc -O2 -std=c11 -fopenmp -ffp-contract=off -Icsrc benchmarks/core.c roof.o \
- *       $(ls csrc/[!e]*.c csrc/kernels/[!_]*.c) -o core
- *   ./core
+ *       $(find csrc -name '*.c' ! -name example.c) -o core
+ *   ./core [quick | WORK]
+ *
+ * `quick` is one size and few repetitions, which shows that it runs; WORK is the name of a kind of row.
  *
  * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
  * the repetitions in which the roof was within 15 % of its fastest: the others shared the processor with somebody.
@@ -26,6 +28,7 @@ static const char *const names[KINDS] = {"forward", "forward, no bits", "backwar
 
 /* The scale is 1 and a bit, so that it is multiplied by, and the contents stay what they are. */
 static const float SCALE = 1.0000002f;
+static const fd_values VALUES = {.scale = 1.0000002f};
 
 void fastdrop_roof(float *x, size_t n, float scale, int threads);
 
@@ -40,11 +43,12 @@ static void apply(const fd_run *run, kind what, size_t n, const uint8_t *bits, f
     if (what == CHANNEL)
         rows = n / KI;
     const ptrdiff_t row_bit = what == UNIT ? 0 : 1, bit = what == UNIT ? 1 : 0;
-    fd_axis axes[2] = {{rows, row_bit, (ptrdiff_t)(n / rows * 4), (ptrdiff_t)(n / rows * 4)}, {n / rows, bit, 4, 4}};
-    const fd_axis flat = {n, 1, 4, 4};
+    fd_axis axes[2] = {{rows, row_bit, (ptrdiff_t)(n / rows * 4), (ptrdiff_t)(n / rows * 4), 0},
+                       {n / rows, bit, 4, 4, 0}};
+    const fd_axis flat = {n, 1, 4, 4, 0};
     if (what == BACKWARD)
         axes[0] = flat;
-    fd_apply(run, FD_F32, what == BACKWARD ? 1 : 2, axes, SCALE, bits, x, x);
+    fd_apply(run, FD_F32, what == BACKWARD ? 1 : 2, axes, &VALUES, bits, x, x);
 }
 
 static int ascending(const void *a, const void *b) {
@@ -52,7 +56,7 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void measure(kind what, size_t n, double p, int threads, float *x, uint8_t *bits) {
+static void measure(kind what, size_t n, double p, int threads, int repetitions, float *x, uint8_t *bits) {
     static uint64_t stream;
     fd_run run = fd_run_default();
     run.threads = threads;
@@ -60,7 +64,7 @@ static void measure(kind what, size_t n, double p, int threads, float *x, uint8_
     double roof[REPETITIONS], own[REPETITIONS], fastest = 1e300, ratio[REPETITIONS];
     for (size_t i = 0; i < n; i++)
         x[i] = 1;
-    for (int r = 0; r < REPETITIONS; r++) {
+    for (int r = 0; r < repetitions; r++) {
         double start = now();
         for (int c = 0; c < calls; c++)
             fastdrop_roof(x, n, SCALE, threads);
@@ -70,21 +74,21 @@ static void measure(kind what, size_t n, double p, int threads, float *x, uint8_
         for (int c = 0; c < calls; c++) {
             const fd_draw draw = fd_draw_init((fd_key){1, 2}, stream++, p); /* predictors learn a mask that repeats */
             if (what <= RECIPE)
-                fd_dropout(&run, &draw, FD_F32, 0, n, SCALE, x, x, what == FORWARD ? bits : NULL);
+                fd_dropout(&run, &draw, FD_F32, 0, n, &VALUES, x, x, what == FORWARD ? bits : NULL);
             else
                 apply(&run, what, n, bits, x);
         }
         own[r] = now() - start;
     }
     int kept = 0;
-    for (int r = 0; r < REPETITIONS; r++)
+    for (int r = 0; r < repetitions; r++)
         if (roof[r] < 1.15 * fastest)
             ratio[kept++] = roof[r] / own[r];
     qsort(ratio, (size_t)kept, sizeof *ratio, ascending);
-    qsort(roof, REPETITIONS, sizeof *roof, ascending);
+    qsort(roof, (size_t)repetitions, sizeof *roof, ascending);
     printf("%-18s %6zu Ki  p=%.1f  %d threads  roof %.4f  ratio %.3f  (%.3f - %.3f, %d of %d)\n", names[what], n / KI,
-           p, threads, roof[REPETITIONS / 2] / calls / (double)n, ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4],
-           kept, REPETITIONS);
+           p, threads, roof[repetitions / 2] / calls / (double)n, ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4],
+           kept, repetitions);
 }
 
 int main(int argc, char **argv) {
@@ -92,20 +96,21 @@ int main(int argc, char **argv) {
     float *x = aligned_alloc(2 * MI, 64 * MI * sizeof *x);
     uint8_t *bits = malloc(64 * MI / 8);
     const fd_run run = fd_run_default();
+    const int quick = argc > 1 && strcmp(argv[1], "quick") == 0;
     if (!x || !bits)
         return 1;
     madvise(x, 64 * MI * sizeof *x, MADV_HUGEPAGE); /* as NumPy does */
     printf("%s, %s\n", fd_backend_name(run.backend), fd_compiler());
     for (kind what = FORWARD; what < KINDS; what++)
-        for (int s = 0; s < 3; s++)
+        for (int s = 0; s < (quick ? 1 : 3); s++)
             for (int threads = 1; threads <= run.threads; threads += run.threads > 1 ? run.threads - 1 : 1)
                 for (int p = 1; p <= 5; p += 4) {
                     const int few = sizes[s] < MI && threads > 1, once = what >= BACKWARD && p == 1;
-                    if (few || once || (argc > 1 && strcmp(argv[1], names[what]) != 0))
+                    if (few || once || (argc > 1 && !quick && strcmp(argv[1], names[what]) != 0))
                         continue;
                     for (size_t i = 0; i < sizes[s] / 8; i++)
                         bits[i] = (uint8_t)rand();
-                    measure(what, sizes[s], p / 10.0, threads, x, bits);
+                    measure(what, sizes[s], p / 10.0, threads, quick ? 5 : REPETITIONS, x, bits);
                 }
     free(x);
     free(bits);

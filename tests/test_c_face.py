@@ -21,13 +21,13 @@ ROWS, INPUTS, HIDDEN, OUTPUTS = 4, 8, 64, 3
 
 
 def run(command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, **options)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", **options)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
 
 def compile_line():
-    (line,) = re.findall(r"^cc .*$", (CSRC / "README.md").read_text(), re.M)
+    (line,) = re.findall(r"^cc .*$", (CSRC / "README.md").read_text(encoding="utf-8"), re.M)
     return line
 
 
@@ -82,7 +82,7 @@ def test_no_warnings(compiler, openmp, tmp_path):
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler} here")
     probe = tmp_path / "probe.c"
-    probe.write_text("#include <omp.h>\nint main(void) { return 0; }\n")
+    probe.write_text("#include <omp.h>\nint main(void) { return 0; }\n", encoding="utf-8")
     if openmp and subprocess.run([compiler, *openmp, "-c", probe, "-o", probe.with_suffix(".o")]).returncode:
         pytest.skip(f"{compiler} has no OpenMP here")
     units = sorted(CSRC.rglob("*.c"))
@@ -90,13 +90,13 @@ def test_no_warnings(compiler, openmp, tmp_path):
 
 
 def test_the_readme_names_every_file():
-    readme = (CSRC / "README.md").read_text().replace("`kernels/", "`")
+    readme = (CSRC / "README.md").read_text(encoding="utf-8").replace("`kernels/", "`")
     assert {path.name for path in CSRC.rglob("*.[ch]") if f"`{path.name}`" not in readme} == set()
 
 
 def test_the_readme_tells_of_every_call_that_runs():
     """What takes an fd_run is what does the work."""
-    header, readme = (CSRC / "fastdrop.h").read_text(), (CSRC / "README.md").read_text()
+    header, readme = (CSRC / "fastdrop.h").read_text(encoding="utf-8"), (CSRC / "README.md").read_text(encoding="utf-8")
     calls = re.findall(r"\b(fd_\w+)\(const fd_run \*", header)
     assert len(calls) > 5
     told = re.findall(r"`(fd_\w+)`", "".join(re.findall(r"^\| `fd_.*", readme, re.M)))

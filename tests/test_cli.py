@@ -14,7 +14,7 @@ from fastdrop.network import SGD, Network, softmax_cross_entropy, train_epoch
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "fastdrop", *arguments], capture_output=True, text=True, timeout=180, check=False
+        [sys.executable, "-m", "fastdrop", *arguments], capture_output=True, encoding="utf-8", check=False
     )
 
 
@@ -45,7 +45,7 @@ def test_bench(tmp_path):
     files = ["--json", str(tmp_path / "figures.json"), "--plot", str(tmp_path / "figures.png")]
     done = run("bench", "--quick", "--only", "forward", "--only", "small calls", *files)
     assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     rows = [row for row in figures["results"] if "ns" in row]
     assert {"processor", "date", "versions"} <= figures.keys()
     assert all(row["ns"] > 0 for row in rows)

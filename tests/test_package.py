@@ -69,7 +69,7 @@ def test_the_examples_in_the_documents(name):
 
 def stub_signatures(path):
     """The parameters and defaults of all that a stub declares, by name; every overload."""
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         functions = node.body if isinstance(node, ast.ClassDef) else [node]
         for function in functions:
             if not isinstance(function, ast.FunctionDef) or function.name.startswith("__"):
@@ -116,7 +116,7 @@ def python(*arguments, **options):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "FASTDROP"))}
     environment |= options.pop("env", {})
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=300, env=environment, **options
+        [sys.executable, *arguments], capture_output=True, encoding="utf-8", env=environment, **options
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
@@ -143,8 +143,8 @@ def sdist(tmp_path_factory):
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, checkout / name)
     for pyx in (checkout / "src" / "fastdrop").glob("*.pyx"):  # newer than the sources: Cython leaves them
-        pyx.with_suffix(".c").write_text("")
-        pyx.with_suffix(".cpython-311.so").write_text("")
+        pyx.with_suffix(".c").write_text("", encoding="utf-8")
+        pyx.with_suffix(".cpython-311.so").write_text("", encoding="utf-8")
     python("-c", f"from setuptools import build_meta; build_meta.build_sdist({str(out)!r})", cwd=checkout)
     (archive,) = out.iterdir()
     assert archive.name == f"numpy_fastdrop-{fd.__version__}.tar.gz"
@@ -162,7 +162,7 @@ def test_what_the_sdist_holds(sdist):
     assert wanted | {"LICENSE", "README.md", "CHANGELOG.md", "setup.py", "pyproject.toml"} <= held
     assert {name for name in held if name.endswith((".so", ".pyc"))} == set()
     assert list((sdist / "src" / "fastdrop").glob("*.c")) == []  # Cython's
-    about = (sdist / "PKG-INFO").read_text()
+    about = (sdist / "PKG-INFO").read_text(encoding="utf-8")
     assert f"\nName: numpy-fastdrop\nVersion: {fd.__version__}\n" in about
     assert "\nLicense-Expression: MIT\n" in about
 
@@ -171,7 +171,9 @@ def test_what_the_sdist_holds(sdist):
 def test_a_build_from_the_sdist_without_openmp(sdist):
     compiler = sdist / "cc-without-openmp"
     # Unoptimised, whatever the flags say: half the time.
-    compiler.write_text('#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1 ;; esac\nexec cc "$@" -O0 -g0\n')
+    compiler.write_text(
+        '#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1 ;; esac\nexec cc "$@" -O0 -g0\n', encoding="utf-8"
+    )
     compiler.chmod(0o755)
     python("setup.py", "build_ext", "--inplace", cwd=sdist, env={"CC": str(compiler)})
     code = """if True:

@@ -129,7 +129,7 @@ def _run(on: str, checks: dict[str, Callable[..., bool]], sections: dict[str, li
 
 def selftest() -> bool:
     """Print how many known answers each backend gives, a line a section; return whether it gave all."""
-    vectors = json.loads(VECTORS.read_text())
+    vectors = json.loads(VECTORS.read_text(encoding="utf-8"))
     sections = {title.split(":")[0]: cases for title, cases in vectors.items() if isinstance(cases, list)}
     # An array p's own child has no public name: the masks of an array p show it.
     sections["fold_in"] = [case for case in sections["fold_in"] if case[1][0] != ARRAY_P]

@@ -18,7 +18,9 @@ def _text(path: str) -> str:
 
 def _granted(folder: str) -> int | None:
     """CPUs that one control group grants, rounded up, or None where it sets no limit."""
-    limit = _text(f"{folder}/cpu.max") or f"{_text(f'{folder}/cpu.cfs_quota_us')} {_text(f'{folder}/cpu.cfs_period_us')}"
+    limit = (
+        _text(f"{folder}/cpu.max") or f"{_text(f'{folder}/cpu.cfs_quota_us')} {_text(f'{folder}/cpu.cfs_period_us')}"
+    )
     numbers = limit.split()
     if len(numbers) != 2 or not all(number.isdecimal() and int(number) > 0 for number in numbers):
         return None  # "max", -1, or no such file

@@ -66,7 +66,7 @@ def interpreter(emulator, root, folder):
     """A command that is Python there, also to that Python itself, which starts it for child processes."""
     command = f'exec {emulator} -0 "$0" -L {root} -E PYTHONHOME={root}/usr {root}/usr/bin/python3 "$@"'
     python = folder / "python"
-    python.write_text(f"#!/bin/sh\n{command}\n")
+    python.write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
     python.chmod(0o755)
     return python
 
@@ -95,7 +95,9 @@ def tested(python, library, path):
     command = [python, "-m", "pytest", "-q", "-rs", "--tb=short", "-p", "no:cacheprovider", *left_out, path]
     environment = os.environ | {"PYTHONPATH": str(library)}
     try:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HOURS * 3600)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=HOURS * 3600
+        )
     except subprocess.TimeoutExpired as reason:
         print(f"{name}: {reason}", flush=True)
         return Counter(failed=1)

@@ -25,7 +25,8 @@ def build(folder, compiler, *flags):
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, copy)
     setup = copy / "setup.py"
-    setup.write_text(setup.read_text().replace('"-O2"', '"-O1"'))  # half the time, and better reports
+    text = setup.read_text(encoding="utf-8").replace('"-O2"', '"-O1"')  # half the time, and better reports
+    setup.write_text(text, encoding="utf-8")
     variables = [f"CC={compiler}", f"CFLAGS={' '.join(flags)}", f"LDFLAGS={' '.join(flags)}"]
     python = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     execute("env", f"--chdir={copy}", *variables, *python, timeout=TIMEOUT)

@@ -96,7 +96,7 @@ def table(question: Question, results: list[Result]):  # type: ignore[no-untyped
 
 def save_json(path: str, machine: dict[str, object], groups: list[tuple[Question, list[Result]]]) -> None:
     """Everything, in plain types."""
-    with open(path, "w") as file:
+    with open(path, "w", encoding="utf-8") as file:
         json.dump({**machine, "results": [row for q, rs in groups for row in rows(q, rs)]}, file, indent=1)
 
 
