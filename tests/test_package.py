@@ -162,7 +162,9 @@ def test_what_the_sdist_holds(sdist):
     wanted = [path for folder in ("csrc", "src/fastdrop", "tests") for path in (ROOT / folder).rglob("*")]
     suffixes = {".c", ".h", ".md", ".py", ".pyx", ".pxd", ".pyi", ".json", ".typed"}
     wanted = {path for path in wanted if path.suffix in suffixes and "__pycache__" not in path.parts}
-    wanted = {str(path.relative_to(ROOT)) for path in wanted if path.parent != PACKAGE or path.suffix != ".c"}
+    wanted = {
+        str(path.relative_to(ROOT)) for path in wanted if path.parent != PACKAGE or path.suffix not in (".c", ".json")
+    }
     assert wanted | {"LICENSE", "README.md", "CHANGELOG.md", "setup.py", "pyproject.toml"} <= held
     assert {name for name in held if name.endswith((".so", ".pyc"))} == set()
     assert list((sdist / "src" / "fastdrop").glob("*.c")) == []  # Cython's
