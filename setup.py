@@ -10,12 +10,29 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 CORE = [path for path in sorted(glob.glob("csrc/*.c") + glob.glob("csrc/kernels/*.c")) if path != "csrc/example.c"]
 HEADERS = sorted(glob.glob("csrc/*.h") + glob.glob("csrc/kernels/*.h"))
 EXTENSIONS = ("_alpha", "_checks", "_core", "_engine", "_mask", "_residual", "_rng", "_samples", "_thinned")
-# The mask's arithmetic is exact and the scale's is IEEE: no contraction, no fast-math, no -march.
-FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-fvisibility=hidden"]
+# The mask's arithmetic is exact and the scale's is IEEE: no contraction, no -march, and these undo what CFLAGS and
+# LDFLAGS may ask for. When linking too: fast mathematics would add code that flushes subnormals in the whole process.
+IEEE = ["-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-fno-finite-math-only", "-fno-associative-math"]
+IEEE += ["-fno-reciprocal-math", "-fsigned-zeros"]
+FLAGS = ["-std=c11", *IEEE, "-ffp-contract=off", "-fvisibility=hidden"]
+STRIPPED = "-g" not in os.environ.get("CFLAGS", "").split()  # Python's own flags ask for debug symbols
+
+
+def copy_vectors(folder):
+    """The package holds the known answers too: python -m fastdrop selftest."""
+    shutil.copyfile("tests/vectors.json", os.path.join(folder, "vectors.json"))
+
+
+class BuildPy(build_py):
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            copy_vectors(os.path.join(self.build_lib, "fastdrop"))
 
 
 class BuildExt(build_ext):
@@ -24,7 +41,7 @@ class BuildExt(build_ext):
     def has_openmp(self):
         with tempfile.TemporaryDirectory() as folder:
             source, program = os.path.join(folder, "probe.c"), os.path.join(folder, "probe")
-            with open(source, "w") as file:
+            with open(source, "w", encoding="utf-8") as file:
                 file.write("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
             try:
                 subprocess.run(
@@ -45,6 +62,11 @@ class BuildExt(build_ext):
         self.parallel = os.cpu_count()
         super().build_extensions()
 
+    def run(self):
+        super().run()
+        if self.inplace:
+            copy_vectors("src/fastdrop")
+
 
 def extension(name):
     return Extension(
@@ -56,15 +78,17 @@ def extension(name):
             ("NPY_NO_DEPRECATED_API", "NPY_1_24_API_VERSION"),
             ("NPY_TARGET_VERSION", "NPY_1_24_API_VERSION"),
         ],
-        extra_compile_args=list(FLAGS),
+        extra_compile_args=FLAGS + ["-g0"] * STRIPPED,
+        extra_link_args=IEEE + ["-s"] * STRIPPED,
     )
 
 
-# The package holds the known answers too: python -m fastdrop selftest.
-shutil.copyfile("tests/vectors.json", "src/fastdrop/vectors.json")
+# A checkout that is read-only is built elsewhere.
+scratch = None if os.access("src", os.W_OK) else tempfile.TemporaryDirectory()
 
 setup(
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
+    options={"build": {"build_base": scratch.name}, "egg_info": {"egg_base": scratch.name}} if scratch else {},
     ext_modules=cythonize(
         [extension(name) for name in EXTENSIONS],
         compiler_directives={
@@ -74,6 +98,7 @@ setup(
             "cdivision": True,
             "freethreading_compatible": True,  # _rng.pyx locks its state; the rest is made once or thread by thread
         },
+        build_dir=scratch and scratch.name,
         force=True,  # C made with another NumPy's declarations may lie about
     ),
 )

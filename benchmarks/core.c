@@ -4,7 +4,9 @@
  *   cc -O2 -march=native -fopenmp -c src/fastdrop/_benchmark/roof.c -o roof.o
  *   cc -O2 -std=c11 -fopenmp -ffp-contract=off -Icsrc benchmarks/core.c roof.o \
  *       $(find csrc -name '*.c' ! -name example.c) -o core
- *   ./core
+ *   ./core [quick | WORK]
+ *
+ * `quick` is one size and few repetitions, which shows that it runs; WORK is the name of a kind of row.
  *
  * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
  * the repetitions in which the roof was within 15 % of its fastest: the others shared the processor with somebody.
@@ -26,7 +28,7 @@ static const char *const names[KINDS] = {"forward", "forward, no bits", "backwar
 
 /* The scale is 1 and a bit, so that it is multiplied by, and the contents stay what they are. */
 static const float SCALE = 1.0000002f;
-static const fd_values VALUES = {1.0000002, 0, 0, NULL};
+static const fd_values VALUES = {.scale = 1.0000002f};
 
 void fastdrop_roof(float *x, size_t n, float scale, int threads);
 
@@ -54,7 +56,7 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void measure(kind what, size_t n, double p, int threads, float *x, uint8_t *bits) {
+static void measure(kind what, size_t n, double p, int threads, int repetitions, float *x, uint8_t *bits) {
     static uint64_t stream;
     fd_run run = fd_run_default();
     run.threads = threads;
@@ -62,7 +64,7 @@ static void measure(kind what, size_t n, double p, int threads, float *x, uint8_
     double roof[REPETITIONS], own[REPETITIONS], fastest = 1e300, ratio[REPETITIONS];
     for (size_t i = 0; i < n; i++)
         x[i] = 1;
-    for (int r = 0; r < REPETITIONS; r++) {
+    for (int r = 0; r < repetitions; r++) {
         double start = now();
         for (int c = 0; c < calls; c++)
             fastdrop_roof(x, n, SCALE, threads);
@@ -79,14 +81,14 @@ static void measure(kind what, size_t n, double p, int threads, float *x, uint8_
         own[r] = now() - start;
     }
     int kept = 0;
-    for (int r = 0; r < REPETITIONS; r++)
+    for (int r = 0; r < repetitions; r++)
         if (roof[r] < 1.15 * fastest)
             ratio[kept++] = roof[r] / own[r];
     qsort(ratio, (size_t)kept, sizeof *ratio, ascending);
-    qsort(roof, REPETITIONS, sizeof *roof, ascending);
+    qsort(roof, (size_t)repetitions, sizeof *roof, ascending);
     printf("%-18s %6zu Ki  p=%.1f  %d threads  roof %.4f  ratio %.3f  (%.3f - %.3f, %d of %d)\n", names[what], n / KI,
-           p, threads, roof[REPETITIONS / 2] / calls / (double)n, ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4],
-           kept, REPETITIONS);
+           p, threads, roof[repetitions / 2] / calls / (double)n, ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4],
+           kept, repetitions);
 }
 
 int main(int argc, char **argv) {
@@ -94,20 +96,21 @@ int main(int argc, char **argv) {
     float *x = aligned_alloc(2 * MI, 64 * MI * sizeof *x);
     uint8_t *bits = malloc(64 * MI / 8);
     const fd_run run = fd_run_default();
+    const int quick = argc > 1 && strcmp(argv[1], "quick") == 0;
     if (!x || !bits)
         return 1;
     madvise(x, 64 * MI * sizeof *x, MADV_HUGEPAGE); /* as NumPy does */
     printf("%s, %s\n", fd_backend_name(run.backend), fd_compiler());
     for (kind what = FORWARD; what < KINDS; what++)
-        for (int s = 0; s < 3; s++)
+        for (int s = 0; s < (quick ? 1 : 3); s++)
             for (int threads = 1; threads <= run.threads; threads += run.threads > 1 ? run.threads - 1 : 1)
                 for (int p = 1; p <= 5; p += 4) {
                     const int few = sizes[s] < MI && threads > 1, once = what >= BACKWARD && p == 1;
-                    if (few || once || (argc > 1 && strcmp(argv[1], names[what]) != 0))
+                    if (few || once || (argc > 1 && !quick && strcmp(argv[1], names[what]) != 0))
                         continue;
                     for (size_t i = 0; i < sizes[s] / 8; i++)
                         bits[i] = (uint8_t)rand();
-                    measure(what, sizes[s], p / 10.0, threads, x, bits);
+                    measure(what, sizes[s], p / 10.0, threads, quick ? 5 : REPETITIONS, x, bits);
                 }
     free(x);
     free(bits);

@@ -1,11 +1,14 @@
-"""What each member of the family costs: `python benchmarks/family.py`. ns per element, forward and backward."""
+"""What each member of the family costs, in ns per element, forward and backward: `python benchmarks/family.py`."""
 
+import argparse
 import statistics
 import time
 
 import numpy as np
 
 import fastdrop as fd
+
+argparse.ArgumentParser(description=__doc__).parse_args()
 
 ROUNDS, ROWS, UNITS, WORDS = 15, 4096, 1024, 1 << 14
 x = np.ones((ROWS, UNITS), np.float32)  # 4 Mi elements

@@ -1,5 +1,6 @@
 """Memory beside the arrays, and what `import fastdrop` adds to `import numpy`: `python benchmarks/footprint.py`."""
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -9,11 +10,13 @@ import numpy as np
 
 import fastdrop as fd
 
+argparse.ArgumentParser(description=__doc__).parse_args()
+
 PROBE = """
 import resource, time
 import numpy
 def pages():
-    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+    return int(open("/proc/self/statm", encoding="utf-8").read().split()[1]) * resource.getpagesize()
 before, start = pages(), time.perf_counter()
 import fastdrop
 print(time.perf_counter() - start, pages() - before)

@@ -1,11 +1,14 @@
 """Time against n, and against threads: `python benchmarks/scaling.py`. Where would less have been faster by 10 %?"""
 
+import argparse
 import statistics
 import time
 
 import numpy as np
 
 import fastdrop as fd
+
+argparse.ArgumentParser(description=__doc__).parse_args()
 
 SIZES = [1 << e for e in range(6, 27)]
 WAYS = ("forward", "backward")

@@ -1,11 +1,16 @@
-"""The published table from a run's figures: `python benchmarks/table.py FILE.json`."""
+"""The published table from the figures that `python -m fastdrop bench --json FILE.json` writes, in Markdown."""
 
+import argparse
 import itertools
 import json
-import sys
 
-with open(sys.argv[1]) as file:
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("file", metavar="FILE.json", help="of `python -m fastdrop bench --json`, not of pytest-benchmark")
+path = parser.parse_args().file
+with open(path, encoding="utf-8") as file:
     run = json.load(file)
+if not isinstance(run, dict) or "results" not in run:
+    parser.error(f"FILE.json must be written by `python -m fastdrop bench --json`, got {path}")
 versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
 print(f"{run['processor']}, {run['threads']} threads, {run['compiler']}, {run['date']}; {versions}.\n")
 for question, rows in itertools.groupby(run["results"], key=lambda row: row["question"]):

@@ -4,6 +4,7 @@ First a training step (forward, backward, update) of one layer and of a chain of
 network. All contenders have the same number of threads, in BLAS and in fastdrop, and take turns.
 """
 
+import argparse
 import statistics
 import time
 
@@ -129,6 +130,7 @@ def train(seed):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print(f"{fd.show_config(mode='dicts')['processor']}; {SAMPLES} samples, {UNITS} to {UNITS} units, float32, p={P}")
     for threads in sorted({1, fd.get_num_threads()}):
         fd.set_num_threads(threads)

@@ -77,6 +77,10 @@ FD_INLINE void fd_apply_values(const fd_backend *backend, fd_dtype dtype, const 
 }
 
 #ifdef FD_X86
+/* Whether the processor has all that the kernel is compiled for, and the operating system keeps its registers. */
+typedef enum { FD_AVX2, FD_AVX512 } fd_isa;
+int fd_runs(fd_isa isa);
+
 extern const fd_backend fd_avx512, fd_avx2;
 #endif
 #ifdef FD_NEON

@@ -25,6 +25,12 @@
 #error "fastdrop needs gcc or clang"
 #endif
 
+#if defined(FD_EMULATE)
+#define FD_RUNS(isa) 1
+#else
+#define FD_RUNS(isa) fd_runs(isa)
+#endif
+
 /* Everything between the two is compiled for the instruction sets named; nothing else in the library is. */
 #define FD_PRAGMA(text) _Pragma(#text)
 #if defined(FD_EMULATE)

@@ -1,6 +1,30 @@
 /* The backends compiled in, best first: the order is the policy. */
 #include "backend.h"
 
+#ifdef FD_X86
+#include <cpuid.h>
+
+/*
+ * Asked of the processor itself (Intel's manual, volume 1, 14.3 and 15.2): the compilers' own test answers from their
+ * run-time library, and Zig's has nothing there.
+ */
+int fd_runs(fd_isa isa) {
+    static const struct {
+        unsigned features, state; /* of leaf 7, ebx; of XCR0: SSE, AVX, opmask, the two parts of ZMM */
+    } needs[] = {
+        [FD_AVX2] = {bit_AVX2, 0x06},
+        [FD_AVX512] = {bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, 0xE6},
+    };
+    const unsigned common = bit_OSXSAVE | bit_AVX | bit_F16C;
+    unsigned a, b = 0, c = 0, d, saved, upper;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & common) != common)
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+    return (saved & needs[isa].state) == needs[isa].state && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & needs[isa].features) == needs[isa].features;
+}
+#endif
+
 static const fd_backend *const backends[] = {
 #ifdef FD_X86
     &fd_avx512,

@@ -12,9 +12,8 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  */
 enum { RUN = 1 << 16, TILE_RUN = 4096, TILE = 64 };
 
-/* Bits that are brought together before they are applied: a block's worth. And so many of a bit that repeats. */
+/* Bits that are brought together before they are applied, or one that repeats: a block's worth. */
 enum { STAGED = FD_BLOCK };
-static const uint8_t repeated[2][STAGED / 8] = {[1] = {[0 ... STAGED / 8 - 1] = 0xFF}};
 
 /*
  * Rows of up to so many elements, whose data continue one another though their bits do not (a noise shape over a short
@@ -155,15 +154,15 @@ static void apply_scattered(const apply_job *job, place at, size_t n) {
         apply_run(job, job->bits + at.bit / 8, at, n);
         return;
     }
+    uint8_t staged[STAGED / 8];
     if (axis->bit == 0) {
-        const uint8_t *bits = repeated[job->bits[at.bit / 8] >> at.bit % 8 & 1];
+        memset(staged, job->bits[at.bit / 8] >> at.bit % 8 & 1 ? 0xFF : 0, (at_most(n, STAGED) + 7) / 8);
         for (size_t count; n > 0; n -= count, at = moved(at, axis, count)) {
             count = n < STAGED ? n : STAGED;
-            apply_run(job, bits, at, count);
+            apply_run(job, staged, at, count);
         }
         return;
     }
-    uint8_t staged[STAGED / 8];
     for (size_t count; n > 0; n -= count, at = moved(at, axis, count)) {
         count = n < STAGED ? n : STAGED;
         if (axis->bit == 1) {

@@ -30,7 +30,7 @@ def python(code, check=True, **environment):
     unset = {"FASTDROP_BACKEND": None, "FASTDROP_NUM_THREADS": None, "OMP_NUM_THREADS": None}
     variables = {k: v for k, v in (dict(os.environ) | unset | environment).items() if v is not None}
     command = [sys.executable, "-c", "import os, sys, numpy as np\n" + code]
-    done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=variables, timeout=600)
     assert not check or (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip() if check else done
 
@@ -45,7 +45,7 @@ def in_a_child(function):
         finally:
             os._exit(0)
     os.close(send)
-    ready = select.select([receive], [], [], 30)[0]
+    ready = select.select([receive], [], [], 600)[0]
     if not ready:
         os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -21,6 +21,14 @@ KEY = reference.key_from_seed(8)
 GUARD = 0xA5
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """The whole suite runs in as many processes as there are processors, a file in one; parts of it run in one."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if whole and getattr(config.option, "numprocesses", 0) is None:  # pytest-xdist is here, and nothing was said
+        config.option.numprocesses, config.option.dist = "auto", "loadfile"
+
+
 @pytest.fixture(params=fd.backends())
 def backend(request):
     """The test runs on every backend of this processor."""

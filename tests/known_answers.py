@@ -13,7 +13,7 @@ def section(name):
     return [
         pytest.param(*case, id=f"{file.stem}-{i}")
         for file in FILES
-        for title, cases in json.loads(file.read_text()).items()
+        for title, cases in json.loads(file.read_text(encoding="utf-8")).items()
         if title.split(":")[0] == name
         for i, case in enumerate(cases)
     ]

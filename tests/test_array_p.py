@@ -38,7 +38,7 @@ import fastdrop as fd
 SIZES = (0, 1, 7, 8, 9, 63, 64, 65, 511, 513, 4095, 4096, 4097, 20011)
 OFFSETS = (0, 1, 7, 64, 4001, 2**40 + 5, "end")  # "end": the last element has index 2**64 - 1
 ENTRIES = np.array([0, 1, 2**-66, 2**-20, 0.5, 1 - 2**-53, 0.1, 0.9])
-KNOWN = json.loads(Path(__file__).with_name("stream-check.json").read_text())
+KNOWN = json.loads(Path(__file__).with_name("stream-check.json").read_text(encoding="utf-8"))
 KNOWN = KNOWN["array p: key, stream, p of each element, start, bits"]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 every_store = pytest.mark.parametrize("store", STORES)

@@ -23,7 +23,7 @@ needs_extras = pytest.mark.skipif(
 
 def run(*arguments, **environment):
     command = [sys.executable, "-m", "fastdrop", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=os.environ | environment)
 
 
 def test_info():
@@ -53,7 +53,7 @@ def test_bench(tmp_path):
     files = ["--json", str(tmp_path / "figures.json"), "--plot", str(tmp_path / "figures.png")]
     done = run("bench", "--quick", "--only", "forward", "--only", "small calls", *files)
     assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     rows = [row for row in figures["results"] if "ns" in row]
     assert {"processor", "date", "versions"} <= figures.keys()
     assert all(row["ns"] > 0 for row in rows)

@@ -42,7 +42,7 @@ def test_the_python_suite_without_its_tools(monkeypatch, capsys):
 @pytest.mark.parametrize("name", python_suite.LEFT_OUT)
 def test_what_the_python_suite_leaves_out_is_there(name):
     path, _, test = name.partition("::")
-    assert not test or f"def {test}(" in (run.TESTS / path).read_text()
+    assert not test or f"def {test}(" in (run.TESTS / path).read_text(encoding="utf-8")
     assert (run.TESTS / path).is_file()
 
 
@@ -58,6 +58,6 @@ def test_what_the_python_suite_leaves_out_is_there(name):
 )
 def test_the_python_suite_counts(script, counts, tmp_path):
     python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     python.chmod(0o755)
     assert python_suite.tested(python, tmp_path, run.TESTS / "test_rng.py") == counts

@@ -612,7 +612,7 @@ def test_failed_allocation(n):
 
 def test_unknown_backend():
     env = {**os.environ, "FASTDROP_BACKEND": "foo"}
-    run = subprocess.run([sys.executable, "-c", "import fastdrop"], env=env, capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", "import fastdrop"], env=env, capture_output=True, encoding="utf-8")
     assert run.returncode == 1
     last = run.stderr.strip().splitlines()[-1]
     assert last == f"ImportError: FASTDROP_BACKEND must be one of {', '.join(fd.backends())}, got 'foo'"

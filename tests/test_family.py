@@ -112,7 +112,7 @@ def test_a_resumed_run_in_another_process(trip, tmp_path):
     for name, (layer, x) in stopped.items():
         layer(x)
         np.savez(tmp_path / f"{name}.npz", **layer.state_dict())
-        (tmp_path / f"{name}.json").write_text(json.dumps(layer.state_dict()))
+        (tmp_path / f"{name}.json").write_text(json.dumps(layer.state_dict()), encoding="utf-8")
     code = """if True:
         import json, pathlib, sys, numpy as np, fastdrop as fd
         sys.path.insert(0, sys.argv[3])
@@ -120,10 +120,11 @@ def test_a_resumed_run_in_another_process(trip, tmp_path):
         for name in LAYERS:
             path = pathlib.Path(sys.argv[1], f"{name}.{sys.argv[2]}")
             layer, x = new(name, rng=1)
-            layer.load_state_dict(np.load(path) if sys.argv[2] == "npz" else json.loads(path.read_text()))
+            npz = sys.argv[2] == "npz"
+            layer.load_state_dict(np.load(path) if npz else json.loads(path.read_text(encoding="utf-8")))
             print(layer(x).tobytes().hex())"""
     command = [sys.executable, "-c", code, tmp_path, trip, __file__.rpartition("/")[0]]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    printed = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.split()
     assert printed == [layer(x).tobytes().hex() for layer, x in stopped.values()]
 
 

@@ -15,7 +15,7 @@ import fastdrop as fd
 BLOCK = 16384
 KNOWN = next(
     cases
-    for title, cases in json.loads((Path(__file__).parent / "stream-check.json").read_text()).items()
+    for title, cases in json.loads((Path(__file__).parent / "stream-check.json").read_text(encoding="utf-8")).items()
     if title.startswith("gaussian z, float64")
 )
 

@@ -220,8 +220,8 @@ def test_the_docstring_warns():
 
 
 def through_json(state, path):
-    path.write_text(json.dumps(state))
-    return json.loads(path.read_text())
+    path.write_text(json.dumps(state), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def through_npz(state, path):
@@ -280,7 +280,7 @@ def test_a_resumed_run_in_another_process(tmp_path):
                 print(layer.mask.bits.tobytes().hex(), end="")
             print()"""
     command = [sys.executable, "-c", code, tmp_path / "state.npz", tmp_path / "layer.pickle"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    printed = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.split()
     assert printed == [draws(layer).hex()] * 2
 
 

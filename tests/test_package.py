@@ -4,15 +4,18 @@ import ast
 import doctest
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import json
 import os
 import pkgutil
 import pydoc
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ import fastdrop as fd
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "fastdrop"
 MODULES = ["fastdrop", *(module.name for module in pkgutil.walk_packages(fd.__path__, "fastdrop."))]
+MODULES = [name for name in MODULES if "hook-" not in name]  # PyInstaller's to run, no module
 SHIPPED = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md .clang-format csrc src tests"
 SHIPPED += " benchmarks docs examples"
 needs_sources = pytest.mark.skipif(not PACKAGE.is_dir(), reason="no sources beside the tests")
@@ -70,7 +74,7 @@ def test_the_examples_in_the_documents(name):
 
 def stub_signatures(path):
     """The parameters and defaults of all that a stub declares, by name; every overload."""
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         functions = node.body if isinstance(node, ast.ClassDef) else [node]
         for function in functions:
             if not isinstance(function, ast.FunctionDef) or function.name.startswith("__"):
@@ -136,7 +140,7 @@ def python(*arguments, **options):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "FASTDROP"))}
     environment |= options.pop("env", {})
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=300, env=environment, **options
+        [sys.executable, *arguments], capture_output=True, encoding="utf-8", env=environment, **options
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
@@ -163,8 +167,8 @@ def sdist(tmp_path_factory):
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, checkout / name)
     for pyx in (checkout / "src" / "fastdrop").glob("*.pyx"):  # newer than the sources: Cython leaves them
-        pyx.with_suffix(".c").write_text("")
-        pyx.with_suffix(".cpython-311.so").write_text("")
+        pyx.with_suffix(".c").write_text("", encoding="utf-8")
+        pyx.with_suffix(".cpython-311.so").write_text("", encoding="utf-8")
     python("-c", f"from setuptools import build_meta; build_meta.build_sdist({str(out)!r})", cwd=checkout)
     (archive,) = out.iterdir()
     assert archive.name == f"numpy_fastdrop-{fd.__version__}.tar.gz"
@@ -178,30 +182,157 @@ def test_what_the_sdist_holds(sdist):
     wanted = [path for folder in ("csrc", "src/fastdrop", "tests") for path in (ROOT / folder).rglob("*")]
     suffixes = {".c", ".h", ".md", ".py", ".pyx", ".pxd", ".pxi", ".pyi", ".json", ".typed"}
     wanted = {path for path in wanted if path.suffix in suffixes and "__pycache__" not in path.parts}
-    wanted = {str(path.relative_to(ROOT)) for path in wanted if path.parent != PACKAGE or path.suffix != ".c"}
+    wanted = {
+        str(path.relative_to(ROOT)) for path in wanted if path.parent != PACKAGE or path.suffix not in (".c", ".json")
+    }
     assert wanted | {"LICENSE", "README.md", "CHANGELOG.md", "setup.py", "pyproject.toml"} <= held
     assert {name for name in held if name.endswith((".so", ".pyc"))} == set()
     assert list((sdist / "src" / "fastdrop").glob("*.c")) == []  # Cython's
-    about = (sdist / "PKG-INFO").read_text()
+    about = (sdist / "PKG-INFO").read_text(encoding="utf-8")
     assert f"\nName: numpy-fastdrop\nVersion: {fd.__version__}\n" in about
     assert "\nLicense-Expression: MIT\n" in about
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here")
-def test_a_build_from_the_sdist_without_openmp(sdist):
-    compiler = sdist / "cc-without-openmp"
+def named_files(page):
+    """The files of the repository that a page names: links, and paths with a folder in code."""
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
+    paths = re.findall(r"\b(?:src|csrc|tests|benchmarks|docs|examples)/[\w./-]*\w\.\w+", text)
+    found = [(page.parent / link).resolve() for link in links] + [(ROOT / path).resolve() for path in paths]
+    return {str(path.relative_to(ROOT)) for path in found if path.is_relative_to(ROOT)}
+
+
+def test_the_sdist_holds_what_its_pages_name(sdist):
+    pages = [path for path in sdist.rglob("*.md") if (ROOT / path.relative_to(sdist)).is_file()]
+    named = set().union(*(named_files(ROOT / page.relative_to(sdist)) for page in pages))
+    assert {"csrc/README.md", "benchmarks/core.c", "examples/uncertainty.py"} <= named
+    assert {path for path in named if not (sdist / path).is_file()} == set()
+
+
+@pytest.fixture(scope="module")
+def built(sdist, tmp_path_factory):
+    """The unpacked wheel of a build that the flags, the compiler and a checkout without leave to write make hard."""
+    if shutil.which("cc") is None:
+        pytest.skip("no cc here")
+    folder = tmp_path_factory.mktemp("built")
+    compiler = folder / "cc-without-openmp"
     # Unoptimised, whatever the flags say: half the time.
-    compiler.write_text('#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1 ;; esac\nexec cc "$@" -O0 -g0\n')
+    compiler.write_text(
+        '#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1 ;; esac\nexec cc "$@" -O0\n', encoding="utf-8"
+    )
     compiler.chmod(0o755)
-    python("setup.py", "build_ext", "--inplace", cwd=sdist, env={"CC": str(compiler)})
+    before = {path: path.stat().st_mtime_ns for path in sdist.rglob("*")}
+    code = f"""if True:
+        import os
+        may = os.access
+        os.access = lambda path, mode, **options: mode != os.W_OK and may(path, mode, **options)
+        from setuptools import build_meta
+        build_meta.build_wheel({str(folder)!r})"""
+    fast = "-ffast-math -funsafe-math-optimizations -ffinite-math-only"
+    python("-c", code, cwd=sdist, env={"CC": str(compiler), "CFLAGS": f"-Ofast {fast}", "LDFLAGS": f"-Ofast {fast}"})
+    assert {path: path.stat().st_mtime_ns for path in sdist.rglob("*")} == before, "the checkout was written to"
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "unpacked")
+    return folder / "unpacked"
+
+
+def test_the_wheel_is_stripped(built):
+    libraries = list(built.rglob("*.so"))
+    assert len(libraries) == 9
+    assert [path.name for path in libraries if b".debug_" in path.read_bytes()] == []
+    assert sum(path.stat().st_size for path in libraries) < 6 * 2**20  # not optimised
+
+
+def test_what_the_wheel_holds(built):
+    held = {path.name for path in (built / "fastdrop").rglob("*")}
+    assert {"vectors.json", "py.typed", "_core.pyi", "roof.c", "hook-fastdrop.py"} <= held
+    assert not {name for name in held if name.endswith((".pyx", ".c")) and name != "roof.c"}
+
+
+def test_fast_mathematics_is_undone(built):
+    """Code for it flushes subnormals in the whole process, and would keep a NaN or change a value."""
+    code = """if True:
+        import numpy as np
+        small = np.array([5e-324, -5e-324, 1e-310])
+        import fastdrop as fd
+        assert fd.__file__.startswith(PATH), fd.__file__
+        assert (small * 1.0 != 0).all(), "subnormals are flushed"
+        fd.dropout(np.ones(9))
+        assert (small * 1.0 != 0).all(), "subnormals are flushed"
+        x = np.array([np.nan, np.inf, -0.0, 5e-324] * 64)
+        assert fd.dropout(x, 0.0, rng=1)[0].tobytes() == x.tobytes()"""
+    python("-c", f"PATH = {str(built)!r}\n{code}", env={"PYTHONPATH": str(built)})
+
+
+def test_a_build_without_openmp(built):
     code = """if True:
         import json, fastdrop as fd
         fd.set_num_threads(4)
         dropped = fd.bernoulli(5000, 0.1, rng=1).tobytes().hex()
         print(json.dumps([fd.__file__, fd.show_config(mode="dicts")["openmp"], fd.get_num_threads(), dropped]))"""
-    file, openmp, threads, dropped = json.loads(python("-c", code, cwd=sdist, env={"PYTHONPATH": str(sdist / "src")}))
-    assert Path(file).is_relative_to(sdist)
+    file, openmp, threads, dropped = json.loads(python("-c", code, env={"PYTHONPATH": str(built)}))
+    assert Path(file).is_relative_to(built)
     assert openmp == {"enabled": False, "why": "the compiler had none: one thread only"}
     assert threads == 1
     kept = reference.kept(reference.key_from_seed(1), 0, 0.1, 0, 5000)
     assert dropped == (~kept).tobytes().hex()
+
+
+# Frozen programs
+
+
+def test_a_frozen_program(tmp_path):
+    """By the hook of the entry point; what is imported late is there, what the demo draws with is not."""
+    if not importlib.util.find_spec("PyInstaller"):
+        pytest.skip("NOT RUN: no pyinstaller")
+    try:
+        importlib.metadata.version("numpy-fastdrop")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("run from a build folder, not installed")
+    program = """if True:
+        import fastdrop
+        from fastdrop._selftest import selftest
+        [getattr(fastdrop, name) for name in fastdrop.__all__]
+        raise SystemExit(not selftest())"""
+    (tmp_path / "app.py").write_text(program, encoding="utf-8")
+    python("-m", "PyInstaller", "--onedir", "--noconfirm", "--log-level=ERROR", "app.py", cwd=tmp_path)
+    done = subprocess.run([tmp_path / "dist" / "app" / "app"], capture_output=True, encoding="utf-8", env={})
+    assert done.returncode == 0, done.stderr
+    assert fd.backend() in done.stdout
+    frozen = {path.name for path in (tmp_path / "dist" / "app" / "_internal").iterdir()}
+    assert "numpy" in frozen
+    assert not frozen & {"matplotlib", "sklearn", "scipy", "torch", "jax", "onnx", "dask", "rich"}
+
+
+# Text
+
+
+def opened_without_encoding(path):
+    """The lines of calls that read or write text in the locale's encoding."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", None))
+        given = {keyword.arg for keyword in node.keywords}
+        modes = [a.value for a in [*node.args, *(k.value for k in node.keywords)] if isinstance(a, ast.Constant)]
+        binary = any(isinstance(mode, str) and re.fullmatch(r"[rwxa+]*b[rwxa+]*", mode) for mode in modes)
+        of_os = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") in ("os", "tarfile")
+        opens = name in ("read_text", "write_text") or (name in ("open", "fdopen") and not binary and not of_os)
+        if (opens and "encoding" not in given) or given & {"text", "universal_newlines"}:
+            yield node.lineno
+
+
+@needs_sources
+def test_no_file_is_opened_without_an_encoding():
+    folders = ("src", "tests", "benchmarks", "examples")
+    paths = [ROOT / "setup.py", *(path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))]
+    assert len(paths) > 50
+    assert {str(path): lines for path in paths if (lines := list(opened_without_encoding(path)))} == {}
+
+
+@pytest.mark.parametrize(
+    "code", ["import fastdrop as fd; fd.show_config()", "from fastdrop._selftest import *; selftest()"]
+)
+def test_no_warning_of_an_encoding(code):
+    python("-X", "warn_default_encoding", "-W", "error", "-c", code)

@@ -87,7 +87,7 @@ def test_a_pool_after_a_threaded_call(method):
     seeds = list(range(6))
     mine = [threaded(seed) for seed in seeds]
     with multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map_async(threaded, seeds).get(timeout=60) == mine
+        assert pool.map_async(threaded, seeds).get(timeout=600) == mine
 
 
 # A fresh interpreter

@@ -15,7 +15,7 @@ from ml_dtypes import bfloat16
 import fastdrop as fd
 
 KEY, STREAM = (2**63 + 1, 12345), 2**40
-SAVED = json.loads(Path(__file__).with_name("saved.json").read_text())
+SAVED = json.loads(Path(__file__).with_name("saved.json").read_text(encoding="utf-8"))
 X = np.ones((3, 21), np.float32)
 
 

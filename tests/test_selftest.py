@@ -42,7 +42,7 @@ def test_every_backend_gives_every_answer():
 @pytest.mark.parametrize("name", [*_selftest.KEYS, *_selftest.MASKS])
 def test_a_wrong_answer_fails(name, tmp_path, monkeypatch, capsys):
     path, before = tmp_path / "vectors.json", (fd.backend(), fd.get_num_threads())
-    path.write_text(spoilt(name))
+    path.write_text(spoilt(name), encoding="utf-8")
     monkeypatch.setattr(_selftest, "VECTORS", path)
     with pytest.raises(SystemExit) as exit:
         main(["selftest"])

@@ -1,7 +1,6 @@
 """Threads: any number of them, shared objects, settings that change under a call, signals, other OpenMP runtimes."""
 
 import importlib.util
-import io
 import itertools
 import os
 import pickle
@@ -261,31 +260,110 @@ def test_threads_from_the_affinity(n):
     assert 1 <= int(python(code)) <= len(cpus)  # less where a cgroup allows less
 
 
-V2, QUOTA, PERIOD = "cpu.max", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"
-QUOTAS = {
-    "v2-none": ({V2: "max 100000"}, 8),
-    "v2-two": ({V2: "200000 100000"}, 2),
-    "v2-rounds-up": ({V2: "250000 100000"}, 3),
-    "v2-part-of-one": ({V2: "10000 100000"}, 1),
-    "v2-more-than-there-are": ({V2: "6400000 100000"}, 8),
-    "v2-comes-first": ({V2: "300000 100000", QUOTA: "100000", PERIOD: "100000"}, 3),
-    "v2-of-another-form": ({V2: "max", QUOTA: "100000", PERIOD: "50000"}, 2),
-    "v1-none": ({QUOTA: "-1", PERIOD: "100000"}, 8),
-    "v1-rounds-up": ({QUOTA: "150000", PERIOD: "100000"}, 2),
-    "v1-without-a-period": ({QUOTA: "150000"}, 8),
-    "no-files": ({}, 8),
+@pytest.mark.parametrize("omp", ["99999999999", "9" * 5000, "abc", "-3", "0", "", " ", ",", "1e3", "\u0664"])
+def test_what_is_no_number_of_threads_for_openmp_is_as_if_unset(omp):
+    done = python("import fastdrop as fd; print(fd.get_num_threads())", check=False, OMP_NUM_THREADS=omp)
+    assert (done.returncode, done.stdout) == (0, python("import fastdrop as fd; print(fd.get_num_threads())") + "\n")
+
+
+@pytest.mark.parametrize(("text", "threads"), [(" 4 ", 4), ("007", 7), ("4,2", 4), ("100000", 2**16)])
+def test_numbers_of_threads_for_openmp(text, threads):
+    done = python("import fastdrop as fd; print(fd.get_num_threads())", check=False, OMP_NUM_THREADS=text)
+    assert (done.returncode, done.stdout) == (0, f"{threads}\n")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "abc", "4,2", "1.5", "00", "\u0664"])
+def test_what_is_no_number_of_threads_for_fastdrop_is_an_error(text):
+    done = python("import fastdrop", check=False, FASTDROP_NUM_THREADS=text, PYTHONUTF8="1")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == f"ImportError: FASTDROP_NUM_THREADS must be an int of at least 1, got {text!r}"
+
+
+@pytest.mark.parametrize(("text", "threads"), [(" 4 ", 4), ("99999999999", 2**16), ("9" * 5000, 2**16)])
+def test_numbers_of_threads_for_fastdrop(text, threads):
+    assert python("import fastdrop as fd; print(fd.get_num_threads())", FASTDROP_NUM_THREADS=text) == str(threads)
+
+
+ROOT_V2 = "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
+CPU_V1 = "31 23 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct"
+OTHER_V1 = "32 23 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n35 1 8:1 / / rw - ext4 /dev/sda rw"
+
+
+def v1(quota, period="100000"):
+    return {"cpu.cfs_quota_us": quota, "cpu.cfs_period_us": period}
+
+
+def v2(limit):
+    return {"cpu.max": limit}
+
+
+QUOTAS = {  # /proc/self/cgroup, /proc/self/mountinfo, the groups below /sys/fs/cgroup, the CPUs
+    "v2-none": ("0::/", ROOT_V2, {"": v2("max 100000")}, None),
+    "v2-two": ("0::/", ROOT_V2, {"": v2("200000 100000")}, 2),
+    "v2-rounds-up": ("0::/", ROOT_V2, {"": v2("250000 100000")}, 3),
+    "v2-part-of-one": ("0::/", ROOT_V2, {"": v2("10000 100000")}, 1),
+    "v2-own": ("0::/a/b", ROOT_V2, {"a": v2("max 100000"), "a/b": v2("100000 100000")}, 1),
+    "v2-parent": ("0::/a/b", ROOT_V2, {"a": v2("200000 100000"), "a/b": v2("max 100000")}, 2),
+    "v2-the-least-is-the-parent": ("0::/a/b", ROOT_V2, {"a": v2("100000 100000"), "a/b": v2("300000 100000")}, 1),
+    "v2-the-least-is-the-child": ("0::/a/b", ROOT_V2, {"a": v2("400000 100000"), "a/b": v2("300000 100000")}, 3),
+    "v2-a-neighbour": ("0::/a/b", ROOT_V2, {"a/c": v2("100000 100000"), "b": v2("100000 100000")}, None),
+    "v2-systemd": (
+        "0::/system.slice/app@1.service",
+        ROOT_V2,
+        {"system.slice": {}, "system.slice/app@1.service": v2("150000 100000")},
+        2,
+    ),
+    "v2-in-a-container": ("0::/box/1", ROOT_V2.replace("/ /sys", "/box/1 /sys"), {"": v2("100000 100000")}, 1),
+    "v2-outside-the-namespace": ("0::/../x", ROOT_V2.replace("/ /sys", "/box /sys"), {"": v2("100000 100000")}, 1),
+    "v2-of-another-form": ("0::/", ROOT_V2, {"": v2("max")}, None),
+    "v2-junk": ("0::/", ROOT_V2, {"": v2("100000 0")}, None),
+    "v1-none": ("4:cpu,cpuacct:/", CPU_V1, {"cpu,cpuacct": v1("-1")}, None),
+    "v1-rounds-up": ("4:cpu,cpuacct:/", CPU_V1, {"cpu,cpuacct": v1("150000")}, 2),
+    "v1-own": ("4:cpu,cpuacct:/a", CPU_V1, {"cpu,cpuacct": v1("-1"), "cpu,cpuacct/a": v1("150000", "50000")}, 3),
+    "v1-parent": ("4:cpu,cpuacct:/a/b", CPU_V1, {"cpu,cpuacct/a": v1("50000"), "cpu,cpuacct/a/b": v1("200000")}, 1),
+    "v1-in-a-container": (
+        "4:cpu,cpuacct:/docker/1",
+        CPU_V1.replace("/ /sys", "/docker/1 /sys"),
+        {"cpu,cpuacct": v1("200000")},
+        2,
+    ),
+    "v1-without-a-period": ("4:cpu,cpuacct:/", CPU_V1, {"cpu,cpuacct": {"cpu.cfs_quota_us": "150000"}}, None),
+    "v1-another-controller": ("5:memory:/\n4:cpu,cpuacct:/", OTHER_V1, {"memory": v1("100000")}, None),
+    "both": (
+        "4:cpu,cpuacct:/a\n0::/b",
+        f"{CPU_V1}\n{OTHER_V1}\n{ROOT_V2}",
+        {"cpu,cpuacct/a": v1("300000"), "b": v2("200000 100000")},
+        2,
+    ),
+    "a-name-with-colons": ("0::/a:b", ROOT_V2, {"a:b": v2("100000 100000")}, 1),
+    "no-mount": ("0::/", "", {"": v2("100000 100000")}, None),
+    "junk": ("x\n::\n", "y\n - cgroup2\n", {}, None),
 }
 
 
-@pytest.mark.parametrize(("files", "threads"), QUOTAS.values(), ids=QUOTAS)
-def test_threads_from_the_control_group(files, threads, monkeypatch):
-    def pretend(path):
-        try:
-            return io.StringIO(files[path.removeprefix("/sys/fs/cgroup/")] + "\n")
-        except KeyError:
-            raise FileNotFoundError(path) from None
+def tree(folder, cgroup, mountinfo, groups):
+    """A system's /proc and /sys, as far as control groups go."""
+    files = {"proc/self/cgroup": cgroup, "proc/self/mountinfo": mountinfo}
+    files |= {f"sys/fs/cgroup/{group}/{name}": text for group, of in groups.items() for name, text in of.items()}
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text + "\n", encoding="utf-8")
+    return str(folder)
 
-    monkeypatch.setattr(fd._threads, "open", pretend, raising=False)
+
+@pytest.mark.parametrize(("cgroup", "mountinfo", "groups", "cpus"), QUOTAS.values(), ids=QUOTAS)
+def test_what_the_control_groups_grant(cgroup, mountinfo, groups, cpus, tmp_path):
+    assert fd._threads.quota(tree(tmp_path, cgroup, mountinfo, groups)) == cpus
+
+
+def test_no_control_groups(tmp_path):
+    assert fd._threads.quota(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(("granted", "threads"), [(3, 3), (64, 8), (None, 8)])
+def test_threads_from_the_control_group(granted, threads, monkeypatch):
+    monkeypatch.setattr(fd._threads, "quota", lambda: granted)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
     for name in ("FASTDROP_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)

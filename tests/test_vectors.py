@@ -13,7 +13,7 @@ import reference as ref
 from known_answers import ints, words
 from vector_cases import undecided_counts
 
-VECTORS = json.loads(make_vectors.PATH.read_text())
+VECTORS = json.loads(make_vectors.PATH.read_text(encoding="utf-8"))
 SECTIONS = {title.split(":")[0]: (title, cases) for title, cases in VECTORS.items() if isinstance(cases, list)}
 _, COVERS = SECTIONS.pop("covers")
 SCRIPT = Path(__file__).with_name("verify_vectors.py")
@@ -225,7 +225,7 @@ def test_the_file_stays_small():
 
 
 def verify(*paths):
-    return subprocess.run([sys.executable, SCRIPT, *paths], capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, SCRIPT, *paths], capture_output=True, encoding="utf-8")
 
 
 def test_the_script_verifies_both_files():
@@ -238,7 +238,7 @@ def test_the_script_verifies_both_files():
 
 def spoilt(*names):
     """The file's text with a hex digit of the first answer of these sections changed."""
-    vectors = json.loads(make_vectors.PATH.read_text())
+    vectors = json.loads(make_vectors.PATH.read_text(encoding="utf-8"))
     for name in names:
         case = vectors[SECTIONS[name][0]][0]
         answer = json.dumps(case[-1])
@@ -249,7 +249,7 @@ def spoilt(*names):
 
 def test_the_script_finds_a_wrong_answer_in_every_section(tmp_path):
     path = tmp_path / "vectors.json"
-    path.write_text(spoilt(*SECTIONS))
+    path.write_text(spoilt(*SECTIONS), encoding="utf-8")
     done = verify(path)
     assert done.returncode == 1
     lines = [line.split("  ") for line in done.stdout.splitlines()]

@@ -158,7 +158,7 @@ def verdict(name, cases):
 def main(paths):
     verdicts = []
     for path in paths:
-        for title, cases in json.loads(Path(path).read_text()).items():
+        for title, cases in json.loads(Path(path).read_text(encoding="utf-8")).items():
             name = title.split(":")[0]
             if isinstance(cases, list) and name != "covers":
                 verdicts.append(verdict(name, cases))

@@ -3,14 +3,9 @@
 
 #ifdef FD_X86
 
-#include <cpuid.h>
 #include <immintrin.h>
 
-/* The compiler's test of AVX2 asks the operating system too; clang 14 has none of F16C. */
-static int supported(void) {
-    unsigned a, b, c = 0, d;
-    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-}
+static int supported(void) { return FD_RUNS(FD_AVX2); }
 
 FD_TARGET_BEGIN("avx2,f16c")
 

@@ -6,11 +6,7 @@
 
 #include <immintrin.h>
 
-/* The compiler's test asks the operating system too. No processor has these without F16C. */
-static int supported(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
+static int supported(void) { return FD_RUNS(FD_AVX512); }
 
 FD_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,f16c")
 

@@ -1,24 +1,49 @@
 """How many threads to use where the user has not said."""
 
 import os
+import re
+
+MOST = 2**31 - 1  # of a C int: OpenMP refuses what is more
+GROUP = re.compile(r"^\d+:([^:]*):(.*)$", re.MULTILINE)  # of /proc/self/cgroup: controllers, path; see cgroups(7)
+MOUNT = re.compile(r"^\S+ \S+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$", re.MULTILINE)  # root, mount point; proc(5)
 
 
-def _quota() -> int | None:
-    """CPUs that the control group grants this process, rounded up, or None where it sets no limit."""
+def _text(path: str) -> str:
     try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-    except (OSError, ValueError):
-        try:
-            with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
-                quota = file.read().strip()
-            with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-                period = file.read().strip()
-        except OSError:
-            return None
-    if quota in ("max", "-1"):
-        return None
-    return max(1, -(-int(quota) // int(period)))
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _granted(folder: str) -> int | None:
+    """CPUs that one control group grants, rounded up, or None where it sets no limit."""
+    limit = (
+        _text(f"{folder}/cpu.max") or f"{_text(f'{folder}/cpu.cfs_quota_us')} {_text(f'{folder}/cpu.cfs_period_us')}"
+    )
+    numbers = limit.split()
+    if len(numbers) != 2 or not all(number.isdecimal() and int(number) > 0 for number in numbers):
+        return None  # "max", -1, or no such file
+    quota, period = map(int, numbers)
+    return -(-quota // period)
+
+
+def quota(system: str = "") -> int | None:
+    """CPUs that the control group of this process and all those above it grant, or None where none sets a limit.
+
+    Below `system` lie /proc and the mounted hierarchies. A mount may show a part of its hierarchy alone.
+    """
+    paths = {c: path for names, path in GROUP.findall(_text(f"{system}/proc/self/cgroup")) for c in names.split(",")}
+    granted = []
+    for root, mounted, kind, options in MOUNT.findall(_text(f"{system}/proc/self/mountinfo")):
+        controller = "" if kind == "cgroup2" else "cpu"
+        if controller not in paths or (controller and controller not in options.split(",")):
+            continue
+        below = os.path.relpath(paths[controller], root).split("/")
+        if below[0] in (".", ".."):
+            below = []
+        granted += [_granted("/".join([system + mounted, *below[:depth]])) for depth in range(len(below) + 1)]
+    return min((cpus for cpus in granted if cpus), default=None)
 
 
 def _cpus() -> int:
@@ -26,17 +51,23 @@ def _cpus() -> int:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         allowed = os.cpu_count() or 1
-    return min(allowed, _quota() or allowed)
+    return min(allowed, quota() or allowed)
+
+
+def _number(text: str) -> int:
+    """The number of threads that text says, or 0; any that is too large for a C int is MOST + 1."""
+    digits = text.strip().lstrip("0")
+    return min(int(digits[:10]), MOST + 1) if digits.isascii() and digits.isdecimal() else 0
 
 
 def default_threads() -> tuple[int, str]:
     """The number of threads, and where it comes from."""
     own = os.environ.get("FASTDROP_NUM_THREADS", "").strip()
     if own:
-        if not own.isdecimal() or int(own) < 1:
+        if not _number(own):
             raise ImportError(f"FASTDROP_NUM_THREADS must be an int of at least 1, got {own!r}")
-        return int(own), "FASTDROP_NUM_THREADS"
-    openmp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # a list: one number a nesting level
-    if openmp.isdecimal() and int(openmp) >= 1:
-        return int(openmp), "OMP_NUM_THREADS"
+        return min(_number(own), MOST), "FASTDROP_NUM_THREADS"
+    openmp = _number(os.environ.get("OMP_NUM_THREADS", "").split(",")[0])  # a list: one number a nesting level
+    if 1 <= openmp <= MOST:
+        return openmp, "OMP_NUM_THREADS"
     return _cpus(), "the CPUs this process may use"

@@ -27,6 +27,7 @@ PACKAGES = ["python3", "python3-numpy", "python3-pytest", "python3-hypothesis", 
 PACKAGES += ["libpython3-dev", "libgomp1"]
 LEFT_OUT = {
     "test_c_face.py": "compiles C, and the compilers are of this machine",
+    "test_benchmarks.py": "compiles C, and the compilers are of this machine",
     "test_emulated.py": "checks of this machine",
     "test_sanitizers.py": "checks of this machine",
     "test_free_threaded.py": "checks of this machine",
@@ -69,7 +70,7 @@ def interpreter(emulator, root, folder):
     """A command that is Python there, also to that Python itself, which starts it for child processes."""
     command = f'exec {emulator} -0 "$0" -L {root} -E PYTHONHOME={root}/usr {root}/usr/bin/python3 "$@"'
     python = folder / "python"
-    python.write_text(f"#!/bin/sh\n{command}\n")
+    python.write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
     python.chmod(0o755)
     return python
 
@@ -98,7 +99,9 @@ def tested(python, library, path):
     command = [python, "-m", "pytest", "-q", "-rs", "--tb=short", "-p", "no:cacheprovider", *left_out, path]
     environment = os.environ | {"PYTHONPATH": str(library)}
     try:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HOURS * 3600)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=HOURS * 3600
+        )
     except subprocess.TimeoutExpired as reason:
         print(f"{name}: {reason}", flush=True)
         return Counter(failed=1)

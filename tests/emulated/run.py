@@ -58,7 +58,7 @@ def simde():
 def execute(*command, timeout=900):
     command = [str(word) for word in command]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=timeout)
     except subprocess.TimeoutExpired as reason:
         raise FailedError(str(reason)) from None
     if done.returncode:
@@ -67,7 +67,7 @@ def execute(*command, timeout=900):
 
 
 def has_openmp(folder, *compiler):
-    (folder / "probe.c").write_text(PROBE)
+    (folder / "probe.c").write_text(PROBE, encoding="utf-8")
     try:
         execute(*compiler, "-fopenmp", folder / "probe.c", "-o", folder / "probe")
     except FailedError:
@@ -149,7 +149,7 @@ def write_vectors(path):
     """The known answers, a case a line, as check_vectors.c reads them."""
     lines = []
     for name in ("vectors", "stream-check"):
-        titles = json.loads((TESTS / f"{name}.json").read_text())
+        titles = json.loads((TESTS / f"{name}.json").read_text(encoding="utf-8"))
         sections = {title.split(":")[0]: cases for title, cases in titles.items()}
         for key, stream, p, start, n, bits in sections["mask"]:
             lines.append(["mask", *key, stream, start, 1, n, 1, p, bits])
@@ -159,7 +159,7 @@ def write_vectors(path):
             lines.append(["each", *key, stream, start, 1, len(rates), 1, *rates, bits])
         for key, stream, rates, full_shape, corner, shape, bits in sections.get("array p window", []):
             lines.append(["each", *key, stream, *window(full_shape, corner, shape), *rates, bits])
-    path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
+    path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines), encoding="utf-8")
 
 
 def run(name, folder):

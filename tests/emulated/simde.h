@@ -9,8 +9,6 @@
 /* <immintrin.h> would declare what SIMDe has defined: it counts as included. */
 #define _IMMINTRIN_H_INCLUDED
 
-#define __builtin_cpu_supports(name) 1
-
 /* What SIMDe 0.8.2 has under its own name only, or lacks. */
 #define __mmask8 simde__mmask8
 #define __mmask16 simde__mmask16

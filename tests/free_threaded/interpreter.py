@@ -24,7 +24,7 @@ def download(folder):
     """The sources, by an apt whose lists and packages lie in the folder: the system's own stay as they are."""
     for name in ("state/lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
-    (folder / "sources.list").write_text(f"deb-src [signed-by={KEYRING}] {mirror()} {RELEASE} main\n")
+    (folder / "sources.list").write_text(f"deb-src [signed-by={KEYRING}] {mirror()} {RELEASE} main\n", encoding="utf-8")
     own = {"State": "state", "Cache": "cache", "Etc::sourcelist": "sources.list", "Etc::sourceparts": "none"}
     apt = [tool("apt-get"), *[f"-oDir::{name}={folder / path}" for name, path in own.items()]]
     try:

@@ -28,7 +28,7 @@ PROBE += "int LLVMFuzzerTestOneInput(const char *data, unsigned long n) { return
 def build(folder):
     """The fuzzer."""
     compiler = tool("clang-14", "clang")
-    (folder / "probe.c").write_text(PROBE)
+    (folder / "probe.c").write_text(PROBE, encoding="utf-8")
     try:
         execute(compiler, f"-fsanitize=fuzzer,{SANITIZERS}", folder / "probe.c", "-o", folder / "probe")
     except FailedError:
@@ -48,7 +48,7 @@ def fuzz(seconds, folder):
     options = {"max_total_time": seconds, "max_len": 128, "len_control": 0, "timeout": 60, "seed": 11}
     options |= {"print_final_stats": 1, "exact_artifact_path": finding}
     command = [program, *(f"-{name}={value}" for name, value in options.items())]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 300)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=seconds + 300)
     if done.returncode:
         found = finding.read_bytes().hex() if finding.exists() else "none"
         raise FailedError(f"exit status {done.returncode}, input {found}\n{done.stderr[-5000:]}")

@@ -11,4 +11,4 @@ WITHOUT_ARGUMENTS = {"__version__", "backend", "backends", "show_config", "Monte
 
 @pytest.mark.parametrize("name", sorted(set(fd.__all__) - WITHOUT_ARGUMENTS))
 def test_is_called_by_a_fuzzing_test(name):
-    assert any(f"fd.{name}" in path.read_text() for path in Path(__file__).parent.glob("test_*_*.py"))
+    assert any(f"fd.{name}" in path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*_*.py"))

@@ -10,7 +10,8 @@ from emulated.run import FailedError, NotRunError, execute
 
 ROOT = Path(__file__).resolve().parents[2]
 # They build and install the library anew: that is not the extension which is watched.
-OTHER_BUILDS = [f"test_{name}.py" for name in ("package", "emulated", "sanitizers", "free_threaded", "c_face")]
+OTHER_BUILDS = ("package", "emulated", "sanitizers", "free_threaded", "c_face", "benchmarks")
+OTHER_BUILDS = [f"test_{name}.py" for name in OTHER_BUILDS]
 TIMEOUT = 3600  # seconds, for the build and for each file of tests: a busy machine takes minutes
 
 
@@ -25,7 +26,8 @@ def build(folder, compiler, *flags):
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, copy)
     setup = copy / "setup.py"
-    setup.write_text(setup.read_text().replace('"-O2"', '"-O1"'))  # half the time, and better reports
+    text = setup.read_text(encoding="utf-8").replace('"-O2"', '"-O1"')  # half the time, and better reports
+    setup.write_text(text, encoding="utf-8")
     variables = [f"CC={compiler}", f"CFLAGS={' '.join(flags)}", f"LDFLAGS={' '.join(flags)}"]
     python = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     execute("env", f"--chdir={copy}", *variables, *python, timeout=TIMEOUT)

@@ -62,6 +62,8 @@ def pytest_terminal_summary(terminalreporter):
     if not terminalreporter.config.getoption("table", False):
         return
     table = "".join("| " + " | ".join(row) + " |\n" for row in [HEADER, ["---"] * len(HEADER), *rows])
-    text = README.read_text()
-    README.write_text(re.sub(r"(?<=<!-- measured -->\n).*(?=<!-- end -->)", lambda _: table, text, flags=re.DOTALL))
+    text = README.read_text(encoding="utf-8")
+    README.write_text(
+        re.sub(r"(?<=<!-- measured -->\n).*(?=<!-- end -->)", lambda _: table, text, flags=re.DOTALL), encoding="utf-8"
+    )
     terminalreporter.write_line(f"what was measured is in {README}")

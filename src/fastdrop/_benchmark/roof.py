@@ -34,7 +34,7 @@ def _library() -> ctypes.CDLL:
             str(library),
         ]
         if subprocess.run([*command, "-fopenmp"], capture_output=True).returncode:
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8")
             if done.returncode:
                 raise Missing(f"the compiler fails: {done.stderr.strip().splitlines()[-1]}")
         return ctypes.CDLL(str(library))
