@@ -10,7 +10,7 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  * A unit of work is a run of the innermost axis of y; where the bits of such a run lie apart (Fortran order), a tile
  * of TILE such runs, whose bits lie side by side the other way and are transposed 64 by 64.
  */
-enum { RUN = 1 << 16, TILE_RUN = 4096, TILE = 64 };
+enum { RUN = 1 << 16, TILE_RUN = 1024, TILE = 64 };
 
 /* Bits that are brought together before they are applied: a block's worth. And so many of a bit that repeats. */
 enum { STAGED = FD_BLOCK };
@@ -22,8 +22,8 @@ static const uint8_t repeated[2][STAGED / 8] = {[1] = {[0 ... STAGED / 8 - 1] = 
  */
 enum { SHORT_ROW = 256 };
 
-/* Elements of a strided run that are brought together: narrow stores must have left for the cache before wide loads. */
-enum { GATHERED = 1024 };
+/* Bytes of a strided run that are brought together: narrow stores must have left for the cache before wide loads. */
+enum { GATHERED = 4096 };
 
 typedef struct {
     const fd_run *run;
@@ -73,9 +73,10 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
         return;
     }
     if (p && p_step != 0) {
-        double gathered[GATHERED];
+        enum { MOST = GATHERED / sizeof(double) };
+        double gathered[MOST];
         for (size_t i = 0, count; i < n; i += count) {
-            count = at_most(n - i, GATHERED);
+            count = at_most(n - i, MOST);
             copy_strided((uint8_t *)gathered, sizeof *gathered, p + (ptrdiff_t)i * p_step, p_step, count,
                          sizeof *gathered);
             backend->each[job->dtype](bits + i / 8, count, gathered, x + i * job->size, y + i * job->size);
@@ -97,9 +98,10 @@ static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_
         apply_contiguous(job, bits, at.p, n, at.x, at.y, job->ahead);
         return;
     }
-    uint8_t data[GATHERED * 16] __attribute__((aligned(64)));
-    for (size_t i = 0; i < n; i += GATHERED, bits += GATHERED / 8, at = moved(at, &job->run_axis, GATHERED)) {
-        const size_t count = at_most(n - i, GATHERED);
+    const size_t most = GATHERED / job->size;
+    uint8_t data[GATHERED] __attribute__((aligned(64)));
+    for (size_t i = 0; i < n; i += most, bits += most / 8, at = moved(at, &job->run_axis, most)) {
+        const size_t count = at_most(n - i, most);
 #define STAGE(bytes)                                         \
     copy_strided(data, bytes, at.x, x_step, count, bytes);   \
     apply_contiguous(job, bits, at.p, count, data, data, 0); \
