@@ -40,8 +40,11 @@ struct fd_backend {
     /* n values of an array p, -0.0 as 0, to `copy` unless that is NULL; whether all are between 0 and 1. */
     int (*copy_rates)(const double *p, size_t n, double *copy);
 
-    /* Words first, first+1, ... of a block, by 64 values of p each: their bits; drawn and applied in one pass. */
-    void (*draw_each)(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p, uint8_t *bits);
+    /* An array p: n elements of a block from in_block on, the bits of all the words they are in. */
+    void (*draw_each)(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
+                      uint8_t *bits);
+
+    /* Words first, first+1, ... of a block, by 64 values of p each: drawn and applied in one pass. */
     void (*dropout_each[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t first, size_t words,
                                     struct fd_walk *walk, const void *x, void *y, uint8_t *bits);
 

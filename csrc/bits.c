@@ -38,33 +38,10 @@ static void draw_words(fd_source *source, uint64_t block, int first, int last) {
     }
 }
 
-/* An array p: `count` elements of a block by their values of p, its words drawn whole. */
-static void draw_words_each(fd_source *source, uint64_t block, size_t in_block, size_t count, const double *p) {
-    const size_t first = in_block / FD_WORD, words = (in_block + count - 1) / FD_WORD - first + 1;
-    double whole[FD_BLOCK];
-    if (count < words * FD_WORD) {
-        memset(whole, 0, words * FD_WORD * sizeof *whole);
-        memcpy(whole + in_block % FD_WORD, p, count * sizeof *p);
-        p = whole;
-    }
-    source->backend->draw_each(source->draw, block, first, words, p, source->bytes + first * 8);
-}
-
-/* The same of up to a block's worth of elements, which may begin in one block and end in the next. */
-static void draw_run_each(fd_source *source, uint64_t index, size_t n, uint8_t *bits, size_t at) {
-    const double *p = source->each->p = walk_on(&source->each->walk, n, source->each->staged);
-    for (size_t count; n > 0; n -= count, index += count, at += count, p += count) {
-        const size_t in_block = index % FD_BLOCK, room = FD_BLOCK - in_block;
-        count = n < room ? n : room;
-        draw_words_each(source, index / FD_BLOCK, in_block, count, p);
-        copy_bits(bits, at, source->bytes, in_block, count);
-    }
-}
-
-fd_source fd_source_at(const fd_backend *backend, const fd_draw *draw, size_t element, fd_each *each) {
-    fd_source source = {.backend = backend, .draw = draw, .each = draw->rates ? each : NULL};
-    if (source.each)
-        walk_to(&each->walk, draw->rates, element);
+fd_source fd_source_at(const fd_backend *backend, const fd_draw *draw, size_t element, fd_walk *walk) {
+    fd_source source = {.backend = backend, .draw = draw, .walk = draw->rates ? walk : NULL};
+    if (source.walk)
+        walk_to(walk, draw->rates, element);
     return source;
 }
 
@@ -73,10 +50,10 @@ void fd_draw_run(fd_source *source, uint64_t index, size_t n, uint8_t *bits, siz
         const uint64_t block = index / FD_BLOCK;
         const size_t in_block = index % FD_BLOCK;
         const size_t count = n < FD_BLOCK - in_block ? n : FD_BLOCK - in_block;
-        if (source->each) {
-            draw_run_each(source, index, n <= FD_BLOCK ? n : count, bits, at);
-            if (n <= FD_BLOCK)
-                return;
+        if (source->walk) {
+            uint8_t *words = source->bytes + in_block / FD_WORD * 8;
+            source->backend->draw_each(source->draw, block, in_block, count, source->walk, words);
+            copy_bits(bits, at, source->bytes, in_block, count);
         } else if (count == FD_BLOCK && at % 8 == 0) {
             source->backend->draw(source->draw, block, FD_GROUPS, bits + at / 8);
         } else {
@@ -111,8 +88,8 @@ static void draw_window(const void *job, size_t begin, size_t end) {
         rest /= w->shape[d];
         index += i[d] * w->index_stride[d];
     }
-    fd_each each;
-    fd_source source = fd_source_at(w->run->backend, w->draw, at, &each);
+    fd_walk walk;
+    fd_source source = fd_source_at(w->run->backend, w->draw, at, &walk);
     source.dense = inner > 0 && w->index_stride[inner - 1] <= FD_BLOCK / 4;
     while (at < to) {
         const size_t row = w->shape[inner] - i[inner], count = row < to - at ? row : to - at;

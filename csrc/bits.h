@@ -6,26 +6,19 @@
 #include "bitcopy.h"
 #include "rates.h"
 
-/* The values of an array p, as they are used up; `p` are those of the last run, if that had no more than a block's. */
-typedef struct {
-    fd_walk walk;
-    const double *p;
-    double staged[FD_BLOCK];
-} fd_each;
-
 /* Where bits come from, with the last block drawn: neighbouring rows of a window often share one. */
 typedef struct {
     const fd_backend *backend;
     const fd_draw *draw;
-    fd_each *each; /* of an array p, else NULL */
+    fd_walk *walk; /* of an array p, else NULL */
     uint64_t block;
     int groups; /* how many of the block's groups `bytes` holds; 0: none yet */
     int dense;  /* whether the next run is likely to be in the same block */
     uint8_t bytes[FD_BLOCK_BYTES + FD_BIT_SLACK];
 } fd_source;
 
-/* A source whose next run begins with that element of the call; `each` is room for the values of an array p. */
-fd_source fd_source_at(const fd_backend *backend, const fd_draw *draw, size_t element, fd_each *each);
+/* A source whose next run begins with that element of the call; `walk` is room for that of an array p. */
+fd_source fd_source_at(const fd_backend *backend, const fd_draw *draw, size_t element, fd_walk *walk);
 
 /* Appends the bits of index .. index+n-1 at bit `at` of bits, as copy_bits does. */
 void fd_draw_run(fd_source *source, uint64_t index, size_t n, uint8_t *bits, size_t at);

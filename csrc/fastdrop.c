@@ -64,15 +64,43 @@ static size_t unit_begin(const dropout_job *job, size_t u) {
 }
 
 /*
- * Elements at .. to-1, or the first of them: as many as are done is the result. Whole blocks, and whole words of an
- * array p that scales, in one pass.
+ * Elements at .. to-1 by an array p that scales, or the first of them: as many as are done is the result. Whole words
+ * in one pass; a part of a word, before them and after them, by itself.
  */
+static size_t dropout_some_each(const dropout_job *job, fd_source *source, size_t at, size_t to) {
+    const fd_backend *backend = job->run->backend;
+    const size_t size = fd_itemsize(job->dtype);
+    const uint64_t index = job->index + at, block = index / FD_BLOCK;
+    const size_t in_block = index % FD_BLOCK, in_word = index % FD_WORD, room = FD_BLOCK - in_block;
+    const uint8_t *x = job->x + at * size;
+    const int in_place = job->bits && at % 8 == 0;
+    uint8_t *y = job->y + at * size, scratch[FD_BLOCK_BYTES + FD_BIT_SLACK];
+    uint8_t *bits = in_place ? job->bits + at / 8 : scratch;
+    size_t count = to - at < room ? to - at : room;
+    if (in_word == 0 && count >= FD_WORD) {
+        const size_t words = count / FD_WORD;
+        count = words * FD_WORD;
+        backend->dropout_each[job->dtype](job->draw, block, in_block / FD_WORD, words, source->walk, x, y, bits);
+    } else {
+        fd_walk walk = *source->walk; /* on from here twice: once to draw, once to scale */
+        double staged[FD_WORD];
+        if (count > FD_WORD - in_word)
+            count = FD_WORD - in_word;
+        fd_draw_run(source, index, count, bits, 0);
+        backend->each[job->dtype](bits, count, walk_on(&walk, count, staged), x, y);
+    }
+    if (job->bits && !in_place)
+        copy_bits(job->bits, at, scratch, 0, count);
+    return count;
+}
+
+/* The same by one p, or by an array p that does not scale. Whole blocks in one pass. */
 static size_t dropout_some(const dropout_job *job, fd_source *source, size_t at, size_t to) {
     const fd_backend *backend = job->run->backend;
     const size_t size = fd_itemsize(job->dtype);
     const uint64_t index = job->index + at, block = index / FD_BLOCK;
     const size_t in_block = index % FD_BLOCK, room = FD_BLOCK - in_block / FD_WORD * FD_WORD;
-    const int plain = !source->each && job->values.shift == 0 && job->values.dropped == 0;
+    const int plain = !source->walk && job->values.shift == 0 && job->values.dropped == 0;
     const uint8_t *x = job->x + at * size;
     uint8_t *y = job->y + at * size, scratch[FD_BLOCK_BYTES], *bits = job->bits ? job->bits + at / 8 : NULL;
     size_t count = to - at;
@@ -85,16 +113,8 @@ static size_t dropout_some(const dropout_job *job, fd_source *source, size_t at,
         bits = scratch;
     if (count > room)
         count = room;
-    if (job->values.p && in_block % FD_WORD == 0 && count >= FD_WORD) {
-        const size_t words = count / FD_WORD;
-        backend->dropout_each[job->dtype](job->draw, block, in_block / FD_WORD, words, &source->each->walk, x, y, bits);
-        return words * FD_WORD;
-    }
     fd_draw_run(source, index, count, bits, 0);
-    if (job->values.p)
-        backend->each[job->dtype](bits, count, source->each->p, x, y);
-    else
-        fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->access);
+    fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->access);
     return count;
 }
 
@@ -102,10 +122,10 @@ static void dropout_units(const void *job_, size_t begin, size_t end) {
     const dropout_job *job = job_;
     const size_t to = unit_begin(job, end);
     size_t at = unit_begin(job, begin);
-    fd_each each;
-    fd_source source = fd_source_at(job->run->backend, job->draw, at, &each);
+    fd_walk walk;
+    fd_source source = fd_source_at(job->run->backend, job->draw, at, &walk);
     while (at < to)
-        at += dropout_some(job, &source, at, to);
+        at += job->values.p ? dropout_some_each(job, &source, at, to) : dropout_some(job, &source, at, to);
 }
 
 void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,

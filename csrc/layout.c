@@ -10,7 +10,7 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  * A unit of work is a run of the innermost axis of y; where the bits of such a run lie apart (Fortran order), a tile
  * of TILE such runs, whose bits lie side by side the other way and are transposed 64 by 64.
  */
-enum { RUN = 1 << 16, TILE_RUN = 4096, TILE = 64 };
+enum { RUN = 1 << 16, TILE_RUN = 1024, TILE = 64 };
 
 /* Bits that are brought together before they are applied, or one that repeats: a block's worth. */
 enum { STAGED = FD_BLOCK };
@@ -21,8 +21,8 @@ enum { STAGED = FD_BLOCK };
  */
 enum { SHORT_ROW = 256 };
 
-/* Elements of a strided run that are brought together: narrow stores must have left for the cache before wide loads. */
-enum { GATHERED = 1024 };
+/* Bytes of a strided run that are brought together: narrow stores must have left for the cache before wide loads. */
+enum { GATHERED = 4096 };
 
 typedef struct {
     const fd_run *run;
@@ -72,9 +72,10 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
         return;
     }
     if (p && p_step != 0) {
-        double gathered[GATHERED];
+        enum { MOST = GATHERED / sizeof(double) };
+        double gathered[MOST];
         for (size_t i = 0, count; i < n; i += count) {
-            count = at_most(n - i, GATHERED);
+            count = at_most(n - i, MOST);
             copy_strided((uint8_t *)gathered, sizeof *gathered, p + (ptrdiff_t)i * p_step, p_step, count,
                          sizeof *gathered);
             backend->each[job->dtype](bits + i / 8, count, gathered, x + i * job->size, y + i * job->size);
@@ -89,29 +90,32 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
     fd_apply_values(backend, job->dtype, bits, n, &values, x, y, access);
 }
 
+/* A strided run, brought together in a buffer and put back; size is constant after inlining, which makes single moves. */
+FD_INLINE void apply_strided(const apply_job *job, const uint8_t *bits, place at, size_t n, size_t size) {
+    const ptrdiff_t x_step = job->run_axis.x, y_step = job->run_axis.y, packed = (ptrdiff_t)size;
+    const size_t most = GATHERED / size;
+    uint8_t data[GATHERED] __attribute__((aligned(64)));
+    for (size_t i = 0; i < n; i += most, bits += most / 8, at = moved(at, &job->run_axis, most)) {
+        const size_t count = at_most(n - i, most);
+        copy_strided(data, packed, at.x, x_step, count, size);
+        apply_contiguous(job, bits, at.p, count, data, data, (fd_access){0, 0});
+        copy_strided(at.y, y_step, data, packed, count, size);
+    }
+}
+
 /* One run whose bits are packed from `bits` on. */
 static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_t n) {
-    const ptrdiff_t size = (ptrdiff_t)job->size, x_step = job->run_axis.x, y_step = job->run_axis.y;
-    if (x_step == size && y_step == size) {
+    const ptrdiff_t size = (ptrdiff_t)job->size;
+    if (job->run_axis.x == size && job->run_axis.y == size)
         apply_contiguous(job, bits, at.p, n, at.x, at.y, job->access);
-        return;
-    }
-    uint8_t data[GATHERED * 16] __attribute__((aligned(64)));
-    for (size_t i = 0; i < n; i += GATHERED, bits += GATHERED / 8, at = moved(at, &job->run_axis, GATHERED)) {
-        const size_t count = at_most(n - i, GATHERED);
-#define STAGE(bytes)                                                         \
-    copy_strided(data, bytes, at.x, x_step, count, bytes);                   \
-    apply_contiguous(job, bits, at.p, count, data, data, (fd_access){0, 0}); \
-    copy_strided(at.y, y_step, data, bytes, count, bytes);                   \
-    break
-        switch (size) { /* constant sizes: single moves */
-        case 2: STAGE(2);
-        case 4: STAGE(4);
-        case 8: STAGE(8);
-        default: STAGE(16);
-        }
-#undef STAGE
-    }
+    else if (size == 2)
+        apply_strided(job, bits, at, n, 2);
+    else if (size == 4)
+        apply_strided(job, bits, at, n, 4);
+    else if (size == 8)
+        apply_strided(job, bits, at, n, 8);
+    else
+        apply_strided(job, bits, at, n, 16);
 }
 
 /* Up to 64 bits from bit `at` on, without a read past the end. */

@@ -33,6 +33,7 @@ FD_INLINE void copy_doubles(double *to, const uint8_t *from, ptrdiff_t step, siz
             memcpy(to + i, &twice, sizeof twice);
         memcpy(to + n - 1, from, sizeof *to);
     } else {
+        FD_UNROLL_4
         for (size_t i = 0; i < n; i++, from += step)
             memcpy(to + i, from, sizeof *to);
     }
@@ -59,6 +60,19 @@ FD_INLINE const double *walk_on(fd_walk *walk, size_t n, double *to) {
         }
     }
     return in_place ? (const double *)(const void *)begin : to;
+}
+
+/* The same as whole words, after `lead` elements that are not of the walk: 0 takes the place of what is missing. */
+FD_INLINE const double *walk_words(fd_walk *walk, size_t lead, size_t n, double *to) {
+    const size_t end = lead + n, missing = (0 - end) % FD_WORD;
+    const double *p = walk_on(walk, n, to + lead);
+    if (lead == 0 && missing == 0)
+        return p;
+    if (p != to + lead)
+        memcpy(to + lead, p, n * sizeof *p);
+    memset(to, 0, lead * sizeof *to);
+    memset(to + end, 0, missing * sizeof *to);
+    return to;
 }
 
 #endif

@@ -33,16 +33,26 @@ FD_INLINE void draw_step(lanes *s, const double *p, int step, uint64_t *kept, ui
     *not_dropped |= (uint64_t)v_reached(sums, 0x3FFFFFFF) << (FD_LANES * step);
 }
 
-/* Words first, first+1, ... of a block, by 64 values of p each. */
-static void draw_each(const fd_draw *draw, uint64_t block, size_t first, size_t words, const double *p, uint8_t *bits) {
+/* n elements of a block from in_block on: the bits of all the words they are in. */
+static void draw_each(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
+                      uint8_t *bits) {
+    enum { TOGETHER = 1024 }; /* that the stores of staging have left before they are loaded */
+    const size_t first = in_block / FD_WORD, end = in_block + n;
+    const double *p = NULL;
+    double staged[TOGETHER];
     lanes s[VECTORS];
     enter_word(s, draw, block, first);
-    for (size_t w = 0; w < words; w++, p += FD_WORD) {
+    for (size_t w = first, at = in_block; w * FD_WORD < end; w++, p += FD_WORD) {
         uint64_t kept = 0, not_dropped = 0;
+        if ((w - first) % (TOGETHER / FD_WORD) == 0) {
+            const size_t to = w * FD_WORD + TOGETHER < end ? w * FD_WORD + TOGETHER : end;
+            p = walk_words(walk, at % FD_WORD, to - at, staged);
+            at = to;
+        }
         FD_UNROLL
         for (int step = 0; step < STEPS; step++)
             draw_step(s, p, step, &kept, &not_dropped);
-        store_le64(bits + 8 * w, kept == not_dropped ? kept : fd_exact_word(draw, block, first + w, p));
+        store_le64(bits + 8 * (w - first), kept == not_dropped ? kept : fd_exact_word(draw, block, w, p));
     }
 }
 

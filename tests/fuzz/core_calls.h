@@ -26,7 +26,7 @@ static size_t part_of(int ndim, size_t *shape, uint64_t *steps, uint64_t *first)
     size_t n = 1;
     uint64_t last = 0;
     for (int d = ndim - 1; d >= 0; d--) {
-        const size_t room_left = 1 + MOST / (n + 1);
+        const size_t room_left = 1 + most / (n + 1);
         shape[d] = below(16) ? 1 + below(room_left < 200 ? room_left : 200) : 0;
         n *= shape[d];
         steps[d] = d == ndim - 1 ? 1 : below(2) ? shape[d + 1] * steps[d + 1] + below(2) * below(5000) : word() >> 16;
@@ -82,8 +82,8 @@ static void apply(void) {
     ptrdiff_t x_steps[AXES], y_steps[AXES], step = 1, p_step = 8;
     size_t n = 1, noise = 1, x_origin, y_origin;
     for (int d = ndim - 1; d >= 0; d--) {
-        const size_t most = 1 + MOST / (n + 1);
-        axes[d].extent = below(32) ? 1 + below(most < 300 ? most : 300) : 0;
+        const size_t room_left = 1 + most / (n + 1);
+        axes[d].extent = below(32) ? 1 + below(room_left < 300 ? room_left : 300) : 0;
         n *= axes[d].extent;
         axes[d].bit = below(4) ? step : 0;
         step *= axes[d].bit ? (ptrdiff_t)axes[d].extent : 1;
@@ -131,7 +131,7 @@ static void apply(void) {
 }
 
 static void residual(void) {
-    const size_t n = count(), period = 1 + below(below(2) ? 9 : 5000), align = types[dtype].real;
+    const size_t n = count(), period = 1 + below(below(2) ? 9 : most > FEW ? 5000 : FEW), align = types[dtype].real;
     const uint64_t index = index_of(n);
     const fd_values values = {1, 0, 0, &mask.p}; /* NaNs need not stay as they are */
     const double scale = mask.p < 1 ? scaled_by(mask.p).scale : INFINITY;
@@ -157,7 +157,8 @@ static void residual(void) {
 }
 
 static void backward(void) {
-    const size_t period = 1 + below(below(2) ? 9 : 700), n = period * below(MOST / period), align = types[dtype].real;
+    const size_t period = 1 + below(below(2) ? 9 : most / 12), n = period * below(most / period);
+    const size_t align = types[dtype].real;
     const size_t reals = period * types[dtype].reals, doubles = (fd_bias_parts(n) + 1) * 2 * reals;
     const fd_values values = scaled_by(mask.p);
     uint8_t *dy = room(n * size, align, operand()), *packed = room((n + 7) / 8, 1, NULL);

@@ -22,7 +22,8 @@ static double rate_at(const double *p, size_t i, int ndim, const size_t *shape, 
 }
 
 static void dropout_each(void) {
-    const size_t shape[2] = {1 + below(40), 1 + below(60)}, n = shape[0] * shape[1], align = types[dtype].real;
+    const size_t rows = 1 + below(most > FEW ? 150 : 12), shape[2] = {rows, 1 + below(60)}, n = shape[0] * shape[1],
+                 align = types[dtype].real;
     ptrdiff_t steps[2];
     const double *p = rates_in(2, shape, steps);
     const fd_rates rates = fd_rates_of(p, 2, shape, steps);

@@ -1,13 +1,15 @@
 """Fuzzes the C core: `python tests/fuzz/run.py [--seconds 60]` builds it with libFuzzer and two sanitizers, and runs.
 
-A line says what was done; exit status 1 on a finding, whose input is then printed. Without clang, its libFuzzer or its
-sanitizers it is NOT RUN, and counted as that.
+It begins with the inputs in `corpus`; `--keep` leaves there the fewest that cover what it has covered. A line says what
+was done; exit status 1 on a finding, whose input is then printed. Without clang, its libFuzzer or its sanitizers it is
+NOT RUN, and counted as that.
 """
 
 import argparse
 import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 from emulated.run import CSRC, FailedError, NotRunError, compiled, execute, tool  # noqa: E402
 
 FLAGS = ["-std=gnu11", "-O1", "-g", "-ffp-contract=off", f"-I{CSRC}"]
+CORPUS = HERE / "corpus"
 SANITIZERS = "address,undefined"
 PROBE = "int LLVMFuzzerTestOneInput(const char *data, unsigned long n);\n"
 PROBE += "int LLVMFuzzerTestOneInput(const char *data, unsigned long n) { return n > 9 && data[0] < 0; }\n"
@@ -41,30 +44,43 @@ def build(folder):
     return folder / "core_fuzzer"
 
 
-def fuzz(seconds, folder):
+def keep(program, folder, found):
+    """The fewest inputs that cover what both folders do."""
+    (folder / "fewest").mkdir()
+    execute(program, "-merge=1", folder / "fewest", found, CORPUS)
+    shutil.rmtree(CORPUS)
+    shutil.copytree(folder / "fewest", CORPUS)
+
+
+def fuzz(seconds, keeping, folder):
     """What there is to say of a run without a finding."""
-    program, finding = build(folder), folder / "finding"
+    program, finding, found = build(folder), folder / "finding", folder / "found"
+    found.mkdir()
     begin = time.perf_counter()
     options = {"max_total_time": seconds, "max_len": 128, "len_control": 0, "timeout": 60, "seed": 11}
     options |= {"print_final_stats": 1, "exact_artifact_path": finding}
-    command = [program, *(f"-{name}={value}" for name, value in options.items())]
+    command = [program, *(f"-{name}={value}" for name, value in options.items()), found, CORPUS]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=seconds + 300)
     if done.returncode:
         found = finding.read_bytes().hex() if finding.exists() else "none"
         raise FailedError(f"exit status {done.returncode}, input {found}\n{done.stderr[-5000:]}")
     inputs = re.search(r"number_of_executed_units: (\d+)", done.stderr)[1]
     edges = re.findall(r"cov: (\d+)", done.stderr)[-1]
-    return f"core: {inputs} inputs, {edges} edges covered, {time.perf_counter() - begin:.0f} s"
+    took = time.perf_counter() - begin
+    if keeping:
+        keep(program, folder, found)
+    return f"core: {inputs} inputs, {int(inputs) / took:.0f} a second, {edges} edges covered, {took:.0f} s"
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=60)
-    seconds = parser.parse_args(arguments).seconds
+    parser.add_argument("--keep", action="store_true")
+    chosen = parser.parse_args(arguments)
     counts = dict.fromkeys(("passed", "failed", "not run"), 0)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            outcome, line = "passed", fuzz(seconds, Path(folder))
+            outcome, line = "passed", fuzz(chosen.seconds, chosen.keep, Path(folder))
         except NotRunError as reason:
             outcome, line = "not run", f"NOT RUN: core: {reason}"
         except FailedError as reason:

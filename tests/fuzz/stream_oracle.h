@@ -85,15 +85,27 @@ static int is_kept(const mask_of *m, uint64_t index) {
 
 /* The same under an array p, of which this element's is m->p: one U an element. */
 static int is_kept_each(const mask_of *m, uint64_t index) {
-    const uint64_t v = UINT64_MAX - 1;
+    static struct { /* lanes as far as they have been stepped */
+        uint64_t c[2], stream, block, step, s[4];
+    } lanes[8], *lane;
+    const uint64_t v = UINT64_MAX - 1, step = index % 4096 / 8;
     const uint64_t child[2] = {mixed_b(m->key[0] ^ mixed_a(v + other)), mixed_a(m->key[1] + mixed_b(v + golden))};
-    uint64_t s[4];
     if (m->p == 1)
         return 0;
-    enter_lane(child, m->stream, index / 4096, index % 8, s);
-    for (uint64_t step = 0; step < index % 4096 / 8; step++)
-        next(s);
-    return next(s) >= threshold_for(m->p);
+    lane = &lanes[index % 8];
+    if (lane->step == 0 || lane->step > step || lane->block != index / 4096 || lane->stream != m->stream ||
+        lane->c[0] != child[0] || lane->c[1] != child[1]) {
+        lane->c[0] = child[0];
+        lane->c[1] = child[1];
+        lane->stream = m->stream;
+        lane->block = index / 4096;
+        lane->step = 0;
+        enter_lane(child, m->stream, index / 4096, index % 8, lane->s);
+    }
+    for (; lane->step < step; lane->step++)
+        next(lane->s);
+    lane->step++;
+    return next(lane->s) >= threshold_for(m->p);
 }
 
 #endif
