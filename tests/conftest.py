@@ -25,6 +25,8 @@ GUARD = 0xA5
 def pytest_cmdline_main(config):
     """The whole suite runs in as many processes as there are processors, a file in one; parts of it run in one."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if hasattr(config, "workerinput"):  # one of these processes: it starts no others
+        return
     if whole and getattr(config.option, "numprocesses", 0) is None:  # pytest-xdist is here, and nothing was said
         config.option.numprocesses, config.option.dist = "auto", "loadfile"
 

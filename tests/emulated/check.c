@@ -45,7 +45,7 @@ uint8_t *fenced(int fence, const void *bytes, size_t n) { return memcpy(fences[f
 int bit(const uint8_t *bits, size_t i) { return bits[i / 8] >> i % 8 & 1; }
 
 void draw_mask(const fd_draw *draw, uint64_t index, size_t n) {
-    const fd_run once = {portable, 1, SIZE_MAX};
+    const fd_run once = {portable, 1, SIZE_MAX, 0};
     const uint64_t unit = 1;
     fd_bits(&once, draw, 1, &n, &unit, index, mask);
 }

@@ -20,7 +20,7 @@ static int known_to(fd_dtype d, size_t kind) {
 static void check_patterns(void) {
     static const double p[] = {.3, .2, 1 - 0x1p-7 / 1.5}; /* the last two make ties, of denormals too */
     static const double scales[] = {1 / (1 - .3), 1.25, 0x1.8p-7};
-    const fd_run run = {backend, 1, SIZE_MAX};
+    const fd_run run = {backend, 1, SIZE_MAX, 0};
     memset(mask, 0xFF, 8192);
     for (fd_dtype d = FD_F16; d <= FD_BF16; d++)
         for (size_t i = 0; i < COUNT(scales); i++)
@@ -131,7 +131,7 @@ static void apply_slowly(fd_dtype d, const fd_axis *axes, const fd_values *value
 static void check_layout(fd_dtype d, const size_t *extent, int variant, size_t kind) {
     const int layout = variant % 16, in_place = variant < 16;
     const size_t size = fd_itemsize(d);
-    const fd_run run = {backend, 2, 0};
+    const fd_run run = {backend, 2, 0, 1};
     fd_values values = kinds[kind].values;
     ptrdiff_t x_step[AXES], y_step[AXES];
     size_t x_first, y_first;

@@ -77,13 +77,13 @@ static void check_tables(void) {
 static void check_far(size_t rows, size_t columns, uint64_t stride, uint64_t start) {
     const size_t shape[] = {rows, columns}, n = rows * columns;
     const uint64_t strides[] = {stride, 1}, unit = 1;
-    const fd_run once = {portable, 1, SIZE_MAX};
+    const fd_run once = {portable, 1, SIZE_MAX, 0};
     const fd_draw draw = fd_draw_init(key, 6, .5);
     static uint8_t row[BYTES / 8];
     if (!begin("draw-far-%zux%zu-step%" PRIu64, rows, columns, stride))
         return;
     for (int threads = 1; threads <= 3; threads++) {
-        const fd_run run = {backend, threads, SIZE_MAX};
+        const fd_run run = {backend, threads, SIZE_MAX, 0};
         memset(bit_memory, FILL, 2 * GUARD + (n + 7) / 8);
         fd_bits(&run, &draw, 2, shape, strides, start, bit_memory + GUARD);
         for (size_t r = 0; r < rows; r += r % 7 + 1) {

@@ -8,7 +8,13 @@ void check_modes(const drop *call, uint64_t index, size_t n) {
         const char *name;
         int in_place;
         size_t y_shift, cache_bytes; /* the shift is in reals */
-    } modes[] = {{"in-place", 1, 1, 0}, {"apart", 0, 1, SIZE_MAX}, {"bypass", 0, 0, 0}, {"odd", 0, 1, 4096}};
+        int prefetch;
+    } modes[] = {{"in-place", 1, 1, 0, 1},
+                 {"in-place-plain", 1, 1, 0, 0},
+                 {"apart", 0, 1, SIZE_MAX, 1},
+                 {"nontemporal", 0, 0, 0, 0},
+                 {"nontemporal-prefetched", 0, 0, 0, 1},
+                 {"odd", 0, 1, 4096, 1}};
     const fd_dtype d = call->d;
     const fd_values *values = &call->meant;
     const size_t size = fd_itemsize(d), bytes = n * size + 2 * GUARD;
@@ -21,7 +27,7 @@ void check_modes(const drop *call, uint64_t index, size_t n) {
             become(d, values, 0, 0, input + i * size, want + GUARD + i * size);
     for (size_t m = 0; m < COUNT(modes); m++) {
         const int in_place = modes[m].in_place, with_bits = (m + n + index) % 2 == 0;
-        const fd_run run = {backend, 2, modes[m].cache_bytes};
+        const fd_run run = {backend, 2, modes[m].cache_bytes, modes[m].prefetch};
         uint8_t *y = y_memory + GUARD + 16 + modes[m].y_shift * types[d].real; /* aligned to 16 and no more, or less */
         if (!begin("dropout-%s-n%zu-at%" PRIu64 "-p%s-%s%s", types[d].name, n, index, call->name, modes[m].name,
                    with_bits ? "-bits" : ""))

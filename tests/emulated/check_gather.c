@@ -17,7 +17,7 @@ static void check_part(fd_dtype d, size_t rows, size_t columns, int layout) {
     const size_t whole = whole_rows * whole_columns * real, packed = rows * columns * real;
     const ptrdiff_t size = (ptrdiff_t)real, sign = layout == 2 ? -1 : 1;
     const size_t first = layout == 2 && whole > 0 ? whole - real : 0;
-    const fd_run run = {backend, 2, SIZE_MAX};
+    const fd_run run = {backend, 2, SIZE_MAX, 0};
     fd_part part = {rows, columns, chosen[0], chosen[1], sign * size * (ptrdiff_t)whole_columns, sign * size};
     if (layout == 1) {
         part.row_stride = size;

@@ -92,7 +92,7 @@ static fd_rates lay_out(const struct layout *layout, const uint64_t *stride, uin
 
 static void check_layout(const struct layout *layout, uint64_t index) {
     const int contiguous = layout->stride[layout->ndim - 1] == 0;
-    const fd_run run = {backend, 2, SIZE_MAX};
+    const fd_run run = {backend, 2, SIZE_MAX, 0};
     uint64_t stride[4] = {0};
     size_t n = 1;
     for (int a = layout->ndim - 1; a >= 0; a--) {
@@ -125,7 +125,7 @@ static void check_layout(const struct layout *layout, uint64_t index) {
 static void check_copy(void) {
     static const size_t sizes[] = {0, 1, 3, 4095, 4096, 4097, 30000, RATES_OF_A_TEAM};
     static const double wrong[] = {-0x1p-1074, 1 + 0x1p-52, -1, INFINITY, -INFINITY, NAN};
-    const fd_run run = {backend, 2, SIZE_MAX};
+    const fd_run run = {backend, 2, SIZE_MAX, 0};
     static double copy[RATES_OF_A_TEAM + 1], p[RATES_OF_A_TEAM];
     for (size_t s = 0; s < COUNT(sizes); s++) {
         const size_t n = sizes[s];

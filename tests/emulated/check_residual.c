@@ -31,7 +31,7 @@ static void check_forward(fd_dtype d, uint64_t index, size_t n, size_t period, i
     const int with_bias = operands & 1, with_residual = operands & 2, with_bits = (operands + place) % 2 == 0;
     const double p = rates[(n + period + (size_t)operands) % COUNT(rates)], scale = 1 / (1 - p);
     const fd_draw draw = fd_draw_init(key, 4, p);
-    const fd_run run = {backend, 2, place == APART && operands == 3 ? 0 : SIZE_MAX};
+    const fd_run run = {backend, 2, place == APART && operands == 3 ? 0 : SIZE_MAX, 1};
     fill(d, residual, n, 1);
     fill(d, biases, period, 2);
     for (size_t i = period; i < period + FD_BIAS_SLACK; i++)
@@ -92,7 +92,7 @@ static void check_backward(fd_dtype d, size_t n, size_t period, double p, int in
     static double memory[2 * 2 * WIDEST + 2];
     const size_t size = fd_itemsize(d), bytes = n * size + 2 * GUARD;
     const size_t length = (fd_bias_parts(n) + 1) * 2 * period * types[d].reals;
-    const fd_run run = {backend, 2, in_place ? SIZE_MAX : 0};
+    const fd_run run = {backend, 2, in_place ? SIZE_MAX : 0, 1};
     const fd_draw draw = fd_draw_init(key, 5, p);
     const fd_values values = {p < 1 ? 1 / (1 - p) : 1, 0, 0, NULL};
     const drop call = {"", d, &draw, values, values};

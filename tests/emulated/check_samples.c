@@ -4,7 +4,7 @@
 
 static void check_case(fd_dtype d, double p, uint64_t index, size_t n, size_t samples, size_t cache_bytes) {
     const size_t size = fd_itemsize(d), bytes = n * samples * size + 2 * GUARD;
-    const fd_run run = {backend, 2, cache_bytes};
+    const fd_run run = {backend, 2, cache_bytes, 1};
     uint8_t *y = y_memory + GUARD, *to = want + GUARD;
     memset(want, FILL, bytes);
     for (size_t t = 0; t < samples; t++) {

@@ -24,7 +24,7 @@ static int read_bits(FILE *file, size_t n) {
 /* The bits alone, and, where they are those of consecutive elements, as dropout makes them. */
 static void check_answer(int line, const fd_draw *draw, int ndim, const size_t *shape, const uint64_t *strides,
                          uint64_t start, size_t n) {
-    const fd_run run = {backend, 2, SIZE_MAX};
+    const fd_run run = {backend, 2, SIZE_MAX, 0};
     const fd_values values = {1, 0, 0, NULL};
     if (begin("vector-line%d", line)) {
         memset(bit_memory, FILL, 2 * GUARD + sizeof expected);

@@ -122,8 +122,8 @@ static void common(void) {
     for (int i = 0; fd_backend_at(i); i++)
         if (fd_backend_supported(fd_backend_at(i)))
             backends[n++] = fd_backend_at(i);
-    run = (fd_run){backends[below((size_t)n)], 1, below(2) ? 0 : SIZE_MAX};
-    portable = (fd_run){backends[n - 1], 1, SIZE_MAX};
+    run = (fd_run){backends[below((size_t)n)], 1, below(2) ? 0 : SIZE_MAX, (int)below(2)};
+    portable = (fd_run){backends[n - 1], 1, SIZE_MAX, 0};
     dtype = (fd_dtype)below(FD_DTYPES);
     size = fd_itemsize(dtype);
     key = (fd_key){word(), word()};

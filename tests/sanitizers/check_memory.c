@@ -31,7 +31,7 @@ static void crashed(int number) {
 
 /* The digest of each entry point's work by the portable backend. */
 static void expect(fd_dtype dtype, size_t n, uint64_t *expected) {
-    const fd_run once = {portable, 1, SIZE_MAX};
+    const fd_run once = {portable, 1, SIZE_MAX, 0};
     const operands in = make_operands(HEAP, dtype, n);
     for (size_t e = 0; e < entry_point_count; e++)
         expected[e] = entry_points[e].call(&in, &once);
@@ -40,7 +40,7 @@ static void expect(fd_dtype dtype, size_t n, uint64_t *expected) {
 
 /* All in the cache, and nothing: then lines are fetched ahead, and stored around it. */
 static void check_places(const fd_backend *backend, fd_dtype dtype, size_t n, place first, place last) {
-    const fd_run runs[] = {{backend, 1, SIZE_MAX}, {backend, 3, 0}};
+    const fd_run runs[] = {{backend, 1, SIZE_MAX, 0}, {backend, 3, 0, 1}};
     uint64_t expected[ENTRY_POINTS];
     expect(dtype, n, expected);
     for (place where = first; where <= last; where++) {
@@ -66,7 +66,7 @@ typedef struct {
 
 static void *run_all(void *work_) {
     work *w = work_;
-    const fd_run run = {w->backend, 3, w->first % 2 ? 0 : SIZE_MAX};
+    const fd_run run = {w->backend, 3, w->first % 2 ? 0 : SIZE_MAX, w->first % 4 == 1};
     for (size_t i = 0; i < entry_point_count; i++) {
         const size_t e = (i + (size_t)w->first) % entry_point_count;
         w->failures += entry_points[e].call(w->in, &run) != w->expected[e];
