@@ -24,9 +24,8 @@ GUARD = 0xA5
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     """The whole suite runs in as many processes as there are processors, a file in one; parts of it run in one."""
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if hasattr(config, "workerinput"):  # one of these processes: it starts no others
-        return
+    worker = hasattr(config, "workerinput")  # has the same arguments, and would start workers of its own
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not worker
     if whole and getattr(config.option, "numprocesses", 0) is None:  # pytest-xdist is here, and nothing was said
         config.option.numprocesses, config.option.dist = "auto", "loadfile"
 
