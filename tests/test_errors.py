@@ -299,13 +299,11 @@ SAME_MEMORY = {
 }
 OPERANDS = {  # a call with an operand of 64 doubles and an out that overlaps it
     "x": lambda a, out: fd.dropout(a, rng=0, out=out),
-    "p": lambda a, out: fd.dropout(np.ones(64), a, rng=0, out=out),
     "dy": lambda a, out: fd.dropout_backward(a, fd.Mask.from_bool(np.ones(64, bool), 0.5), out=out),
     "x of apply": lambda a, out: fd.Mask.from_bool(np.ones(64, bool), 0.5).apply(a, out=out),
     "x of alpha": lambda a, out: fd.alpha_dropout(a, rng=0, out=out),
     "x of gaussian": lambda a, out: fd.gaussian_dropout(a, rng=0, out=out),
     "x of mc": lambda a, out: fd.mc_dropout(a, 0.5, 1, rng=0, out=out[None]),
-    "p of mc": lambda a, out: fd.mc_dropout(np.ones(64), a, 1, rng=0, out=out[None]),
     "x of fused": lambda a, out: fd.bias_dropout_residual(a, None, None, 0, rng=0, out=out),
     "bias": lambda a, out: fd.bias_dropout_residual(np.zeros(64), a, None, 0, rng=0, out=out),
     "residual": lambda a, out: fd.bias_dropout_residual(np.zeros(64), None, a, 0, rng=0, out=out),

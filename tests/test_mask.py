@@ -303,6 +303,7 @@ def test_masks_are_equal_where_they_are_one():
                 call(*pair)
     np.testing.assert_array_equal(np.asarray(mask), mask.to_bool())
 
+
 # Unpacking
 
 

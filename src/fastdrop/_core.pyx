@@ -29,7 +29,7 @@ cdef tuple drop(object x, object p, object rng, object out, object noise_shape, 
     mask.drawn = True
     if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row:
         mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row, row_axis or 0)
-    mask.set_p(p, inverted, checked, True, out)
+    mask.set_p(p, inverted, checked)
     values = mask.values()
     return mask.forward(dtype, source, out, rng, store, &values)
 

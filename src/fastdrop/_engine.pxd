@@ -7,7 +7,7 @@ cdef fd_key fold_in(fd_key key, uint64_t v) noexcept
 cdef tuple call_key(fd_key key, uint64_t stream)
 cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept
 cdef fd_draw make_draw_each(fd_key key, uint64_t stream, cnp.ndarray p, tuple extents, fd_rates *rates) noexcept
-cdef object array_p(object p, bint keep=*, object out=*)
+cdef object array_p(object p, bint keep=*)
 cdef int dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index, const fd_values *values,
                             cnp.ndarray x, cnp.ndarray y, uint8_t *bits) except -1
 cdef int draw_bits(const fd_draw *draw, tuple noise, tuple strides, uint64_t start, uint8_t *bits) except -1

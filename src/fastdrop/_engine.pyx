@@ -15,7 +15,7 @@ from .c_fastdrop cimport (
     fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_descend, fd_draw_each, fd_draw_init,
     fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_itemsize, fd_max_threads, fd_part, fd_rates_copy, fd_rates_of,
     fd_run, fd_run_default, fd_samples_part, fd_scatter)
-from ._checks cimport check_apart, is_real, with_axis
+from ._checks cimport is_real, with_axis
 
 from ._checks import natural
 from ._threads import default_threads
@@ -73,18 +73,16 @@ cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept:
     return fd_draw_init(key, stream, p)
 
 
-cdef object array_p(object p, bint keep=True, object out=None):
+cdef object array_p(object p, bint keep=True):
     """p as a read-only array of doubles in [0, 1], or None where it is a number.
 
-    keep: it is a copy, which outlives the call. out: an array that must be apart from p.
+    keep: it is a copy, which outlives the call, and which `out` may not overwrite.
     """
     given = with_axis(p, "p")
     if given is None:
         return None
     if not is_real(given):
         raise TypeError(f"p must be real numbers, got {given.dtype}")
-    if isinstance(out, np.ndarray):
-        check_apart(given, "p", out)
     cdef cnp.ndarray source = cnp.PyArray_FROMANY(  # not numpy.ascontiguousarray, which leaves it misaligned
         given, cnp.NPY_DOUBLE, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
     cdef cnp.ndarray rates = np.empty((<object> source).shape) if keep else source

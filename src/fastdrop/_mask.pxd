@@ -19,7 +19,7 @@ cdef class Mask:
     cdef int fused            # of bias_dropout_residual: 1, and 2 where it had a bias, 4 a residual; else 0
 
     cdef tuple extents(self)
-    cdef int set_p(self, object p, bint inverted, bint checked=*, bint keep=*, object out=*) except -1
+    cdef int set_p(self, object p, bint inverted, bint checked=*, bint keep=*) except -1
     cdef int make_store(self) except -1
     cdef Py_ssize_t nbytes(self) except -1
     cdef fd_draw spec(self, fd_rates *rates) noexcept

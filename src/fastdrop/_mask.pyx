@@ -210,10 +210,10 @@ cdef class Mask:
         """The noise shape."""
         return self.shape if self.noise is None else self.noise
 
-    cdef int set_p(self, object p, bint inverted, bint checked=False, bint keep=True, object out=None) except -1:
+    cdef int set_p(self, object p, bint inverted, bint checked=False, bint keep=True) except -1:
         """Take p, after shape and noise. checked: an array is array_p's already; the others are array_p's."""
         if type(p) is not float:
-            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p, keep, out)
+            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p, keep)
         self.inverted = inverted
         if self.rates is None:
             self.rate = probability(p)

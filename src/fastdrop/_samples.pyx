@@ -70,7 +70,7 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     count = natural(samples, "samples", 1)
     shape = mask.shape = (<object> source).shape
     mask.drawn = True
-    mask.set_p(p, True, False, True, out)
+    mask.set_p(p, True)
     if row:
         _, mask.start, _ = resolve(shape, None, 0, None, row)
     if out is None:
