@@ -28,8 +28,8 @@ SHORT = {
     r"(?:ruff check|ruff format|mypy|cython-lint src|clang-format .*)": ELSEWHERE,
     r"python -m fastdrop demo(?: --layer NAME)?": "python -m fastdrop demo --layer spatial --seeds 1 --epochs 2",
     r"python -m fastdrop bench": "python -m fastdrop bench --quick --only 'small calls'",
-    r"python tests/emulated/run\.py": "python tests/emulated/run.py native",
-    r"python tests/emulated/python_suite\.py": "python tests/emulated/python_suite.py aarch64 tests/test_embedding.py",
+    r"python tests/c/run\.py": "python tests/c/run.py native",
+    r"python tests/c/python_suite\.py": "python tests/c/python_suite.py aarch64 tests/test_embedding.py",
     r"python tests/sanitizers/run\.py --full": "python tests/sanitizers/run.py pages",
     r"python tests/free_threaded/run\.py": "env PATH= $(command -v python) tests/free_threaded/run.py",  # builds none
     r"python -m pytest tests/statistics.*": "python -m pytest -q tests/statistics/test_generators.py",

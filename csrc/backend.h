@@ -28,7 +28,7 @@ uint64_t fd_threshold(double p);
 /* One word of a block, by 64 values of p: for what a kernel leaves undecided. */
 uint64_t fd_exact_word(const fd_draw *draw, uint64_t block, size_t word, const double *p);
 
-struct fd_walk; /* rates.h */
+struct fd_walk; /* iterate.h */
 
 struct fd_backend {
     const char *name;
@@ -38,15 +38,15 @@ struct fd_backend {
     void (*draw)(const fd_draw *draw, uint64_t block, int groups, uint8_t *bits);
 
     /* n values of an array p, -0.0 as 0, to `copy` unless that is NULL; whether all are between 0 and 1. */
-    int (*copy_rates)(const double *p, size_t n, double *copy);
+    int (*copy_p)(const double *p, size_t n, double *copy);
 
     /* An array p: n elements of a block from in_block on, the bits of all the words they are in. */
-    void (*draw_each)(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
-                      uint8_t *bits);
+    void (*draw_p_array)(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
+                         uint8_t *bits);
 
     /* Words first, first+1, ... of a block, by 64 values of p each: drawn and applied in one pass. */
-    void (*dropout_each[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t first, size_t words,
-                                    struct fd_walk *walk, const void *x, void *y, uint8_t *bits);
+    void (*dropout_p_array[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t first, size_t words,
+                                       struct fd_walk *walk, const void *x, void *y, uint8_t *bits);
 
     /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
     void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,
@@ -60,7 +60,7 @@ struct fd_backend {
                               fd_access access);
 
     /* The same with a p for each element. */
-    void (*each[FD_DTYPES])(const uint8_t *bits, size_t n, const double *p, const void *x, void *y);
+    void (*apply_p_array[FD_DTYPES])(const uint8_t *bits, size_t n, const double *p, const void *x, void *y);
 
     /* dropout(x + bias) + residual, where bias and residual may be NULL. */
     void (*residual[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, const void *bias,

@@ -9,7 +9,7 @@
 enum { UNIT = FD_BLOCK };
 
 /* A thread must have this many bits to draw, or waking it costs more than it gives. */
-enum { BITS_PER_THREAD = 1 << 20, RATES_PER_THREAD = 1 << 15 };
+enum { BITS_PER_THREAD = 1 << 20, P_PER_THREAD = 1 << 15 };
 
 /* Up to this many lanes are drawn one by one; more of them faster as whole vectors. */
 enum { FEW_LANES = 2 };
@@ -39,9 +39,9 @@ static void draw_words(fd_source *source, uint64_t block, int first, int last) {
 }
 
 fd_source fd_source_at(const fd_backend *backend, const fd_draw *draw, size_t element, fd_walk *walk) {
-    fd_source source = {.backend = backend, .draw = draw, .walk = draw->rates ? walk : NULL};
+    fd_source source = {.backend = backend, .draw = draw, .walk = draw->p_array ? walk : NULL};
     if (source.walk)
-        walk_to(walk, draw->rates, element);
+        p_walk_to(walk, draw->p_array, element);
     return source;
 }
 
@@ -52,7 +52,7 @@ void fd_draw_run(fd_source *source, uint64_t index, size_t n, uint8_t *bits, siz
         const size_t count = n < FD_BLOCK - in_block ? n : FD_BLOCK - in_block;
         if (source->walk) {
             uint8_t *words = source->bytes + in_block / FD_WORD * 8;
-            source->backend->draw_each(source->draw, block, in_block, count, source->walk, words);
+            source->backend->draw_p_array(source->draw, block, in_block, count, source->walk, words);
             copy_bits(bits, at, source->bytes, in_block, count);
         } else if (count == FD_BLOCK && at % 8 == 0) {
             source->backend->draw(source->draw, block, FD_GROUPS, bits + at / 8);
@@ -70,8 +70,7 @@ typedef struct {
     const fd_run *run;
     const fd_draw *draw;
     int ndim;
-    size_t shape[FD_MAX_DIMS];
-    uint64_t index_stride[FD_MAX_DIMS];
+    fd_axis axes[FD_MAX_DIMS + 1]; /* `bit` is the step of the logical index; the last axis is consecutive */
     uint64_t start;
     size_t n;
     uint8_t *bits;
@@ -79,54 +78,37 @@ typedef struct {
 
 static void draw_window(const void *job, size_t begin, size_t end) {
     const window_job *w = job;
-    const int inner = w->ndim - 1;
     const size_t to = end * UNIT < w->n ? end * UNIT : w->n;
-    size_t at = begin * UNIT, rest = at, i[FD_MAX_DIMS];
-    uint64_t index = w->start;
-    for (int d = inner; d >= 0; d--) {
-        i[d] = rest % w->shape[d];
-        rest /= w->shape[d];
-        index += i[d] * w->index_stride[d];
-    }
-    fd_walk walk;
-    fd_source source = fd_source_at(w->run->backend, w->draw, at, &walk);
-    source.dense = inner > 0 && w->index_stride[inner - 1] <= FD_BLOCK / 4;
-    while (at < to) {
-        const size_t row = w->shape[inner] - i[inner], count = row < to - at ? row : to - at;
-        fd_draw_run(&source, index, count, w->bits, at);
-        at += count;
-        index -= i[inner] * w->index_stride[inner];
-        i[inner] = 0;
-        for (int d = inner - 1; d >= 0; d--) {
-            index += w->index_stride[d];
-            if (++i[d] < w->shape[d])
-                break;
-            index -= w->shape[d] * w->index_stride[d];
-            i[d] = 0;
-        }
+    const fd_place origin = {.bit = w->start};
+    fd_walk window, walk;
+    fd_source source = fd_source_at(w->run->backend, w->draw, begin * UNIT, &walk);
+    source.dense = w->ndim > 1 && (uint64_t)w->axes[w->ndim - 2].bit <= FD_BLOCK / 4;
+    fd_walk_to(&window, w->axes, w->ndim, origin, begin * UNIT);
+    for (size_t at = begin * UNIT, count; at < to; at += count) {
+        const size_t room = fd_walk_room(&window);
+        count = room < to - at ? room : to - at;
+        fd_draw_run(&source, window.at.bit, count, w->bits, at);
+        fd_walk_on(&window, count);
     }
 }
 
 void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *shape, const uint64_t *index_stride,
              uint64_t start, uint8_t *bits) {
     window_job w = {.run = run, .draw = draw, .start = start, .n = 1, .bits = bits};
-    for (int d = 0; d < ndim; d++) { /* an axis whose step is the extent of the one inside it continues it */
+    for (int d = 0; d < ndim; d++) {
         w.n *= shape[d];
-        if (w.ndim > 0 && w.index_stride[w.ndim - 1] == shape[d] * index_stride[d]) {
-            w.shape[w.ndim - 1] *= shape[d];
-            w.index_stride[w.ndim - 1] = index_stride[d];
-        } else {
-            w.shape[w.ndim] = shape[d];
-            w.index_stride[w.ndim++] = index_stride[d];
-        }
+        w.axes[d] = (fd_axis){.extent = shape[d], .bit = (int64_t)index_stride[d]};
     }
-    if (!draw->rates && (draw->all || draw->threshold == 0)) {
+    if (!draw->p_array && (draw->all || draw->threshold == 0)) {
         if (draw->all)
             memset(bits, 0, (w.n + 7) / 8);
         else
             fill_bits(bits, w.n);
     } else if (w.n > 0) {
-        fd_parallel(fd_useful(run->threads, w.n, draw->rates ? RATES_PER_THREAD : BITS_PER_THREAD),
-                    (w.n - 1) / UNIT + 1, draw_window, &w);
+        w.ndim = fd_merge_axes(w.axes, ndim);
+        if (w.ndim == 0 || w.axes[w.ndim - 1].bit != 1)
+            w.axes[w.ndim++] = (fd_axis){.extent = 1, .bit = 1};
+        fd_parallel(fd_useful(run->threads, w.n, draw->p_array ? P_PER_THREAD : BITS_PER_THREAD), (w.n - 1) / UNIT + 1,
+                    draw_window, &w);
     }
 }

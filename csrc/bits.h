@@ -4,7 +4,7 @@
 
 #include "backend.h"
 #include "bitcopy.h"
-#include "rates.h"
+#include "p_array.h"
 
 /* Where bits come from, with the last block drawn: neighbouring rows of a window often share one. */
 typedef struct {

@@ -7,10 +7,10 @@
 #include "parallel.h"
 
 /* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
-enum { ELEMENTS_PER_THREAD = 1 << 17, RATES_PER_THREAD = 1 << 15 };
+enum { ELEMENTS_PER_THREAD = 1 << 17, P_PER_THREAD = 1 << 15 };
 
 /* The library's own children have keys that no user's value gives: csrc/README.md. */
-static const uint64_t EACH = UINT64_MAX - 1;
+static const uint64_t P_ARRAY_CHILD = UINT64_MAX - 1;
 
 fd_key fd_fold_in(fd_key key, uint64_t v) {
     return (fd_key){mix_b(key.k0 ^ mix_a(v + H)), mix_a(key.k1 + mix_b(v + G))};
@@ -29,9 +29,9 @@ fd_draw fd_draw_init(fd_key key, uint64_t stream, double p) {
     return draw;
 }
 
-fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates) {
-    fd_draw draw = fd_draw_init(fd_fold_in(key, EACH), stream, 0);
-    draw.rates = rates;
+fd_draw fd_draw_init_array(fd_key key, uint64_t stream, const fd_p_array *p_array) {
+    fd_draw draw = fd_draw_init(fd_fold_in(key, P_ARRAY_CHILD), stream, 0);
+    draw.p_array = p_array;
     return draw;
 }
 
@@ -67,7 +67,7 @@ static size_t unit_begin(const dropout_job *job, size_t u) {
  * Elements at .. to-1 by an array p that scales, or the first of them: as many as are done is the result. Whole words
  * in one pass; a part of a word, before them and after them, by itself.
  */
-static size_t dropout_some_each(const dropout_job *job, fd_source *source, size_t at, size_t to) {
+static size_t dropout_some_p_array(const dropout_job *job, fd_source *source, size_t at, size_t to) {
     const fd_backend *backend = job->run->backend;
     const size_t size = fd_itemsize(job->dtype);
     const uint64_t index = job->index + at, block = index / FD_BLOCK;
@@ -80,14 +80,14 @@ static size_t dropout_some_each(const dropout_job *job, fd_source *source, size_
     if (in_word == 0 && count >= FD_WORD) {
         const size_t words = count / FD_WORD;
         count = words * FD_WORD;
-        backend->dropout_each[job->dtype](job->draw, block, in_block / FD_WORD, words, source->walk, x, y, bits);
+        backend->dropout_p_array[job->dtype](job->draw, block, in_block / FD_WORD, words, source->walk, x, y, bits);
     } else {
         fd_walk walk = *source->walk; /* on from here twice: once to draw, once to scale */
         double staged[FD_WORD];
         if (count > FD_WORD - in_word)
             count = FD_WORD - in_word;
         fd_draw_run(source, index, count, bits, 0);
-        backend->each[job->dtype](bits, count, walk_on(&walk, count, staged), x, y);
+        backend->apply_p_array[job->dtype](bits, count, p_walk_on(&walk, count, staged), x, y);
     }
     if (job->bits && !in_place)
         copy_bits(job->bits, at, scratch, 0, count);
@@ -125,7 +125,7 @@ static void dropout_units(const void *job_, size_t begin, size_t end) {
     fd_walk walk;
     fd_source source = fd_source_at(job->run->backend, job->draw, at, &walk);
     while (at < to)
-        at += job->values.p ? dropout_some_each(job, &source, at, to) : dropout_some(job, &source, at, to);
+        at += job->values.p ? dropout_some_p_array(job, &source, at, to) : dropout_some(job, &source, at, to);
 }
 
 void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,
@@ -135,7 +135,7 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
     const int copies = draw->threshold == 0 && values->scale == 1 && values->shift == 0;
     if (n == 0)
         return;
-    if (!draw->rates && (draw->all || copies)) {
+    if (!draw->p_array && (draw->all || copies)) {
         if (draw->all)
             memset(y, 0, n * size);
         else if (x != y)
@@ -146,7 +146,7 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
         dropout_job job = {run,     draw, dtype, index, n,     index % FD_BLOCK / FD_WORD * FD_WORD,
                            *values, x,    y,     bits,  {0, 0}};
         job.access = fd_access_of(run, n * size, x == y, draw->rounds);
-        fd_parallel(fd_useful(run->threads, n, draw->rates ? RATES_PER_THREAD : ELEMENTS_PER_THREAD),
+        fd_parallel(fd_useful(run->threads, n, draw->p_array ? P_PER_THREAD : ELEMENTS_PER_THREAD),
                     (n + job.lead - 1) / FD_BLOCK + 1, dropout_units, &job);
     }
 }
@@ -193,8 +193,7 @@ void fd_samples_part(const fd_run *run, fd_key key, double p, fd_dtype dtype, ui
     }
     const fd_values values = {1 / (1 - p), 0, 0, NULL};
     const size_t lead = index % FD_BLOCK / FD_WORD * FD_WORD;
-    samples_job job = {
-        {run, NULL, dtype, index, n, lead, values, x, y, NULL, {0, 0}}, key, p, first, samples, stride};
+    samples_job job = {{run, NULL, dtype, index, n, lead, values, x, y, NULL, {0, 0}}, key, p, first, samples, stride};
     job.sample.access = fd_access_of(run, n * samples * size, 0, 0);
     fd_parallel(fd_useful(run->threads, n * samples, ELEMENTS_PER_THREAD), (n + lead - 1) / FD_BLOCK + 1, sample_units,
                 &job);

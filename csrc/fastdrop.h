@@ -67,39 +67,47 @@ fd_key fd_fold_in(fd_key key, uint64_t v);
 /* The most axes of an array: NumPy's limit. */
 #define FD_MAX_DIMS 64
 
+/* One axis of a pass over arrays: its extent, and the step of each operand along it (0 repeats). */
+typedef struct {
+    size_t extent;
+    int64_t bit; /* in bits, or of the logical index */
+    ptrdiff_t x; /* in bytes */
+    ptrdiff_t y; /* in bytes */
+    ptrdiff_t p; /* in bytes, of an array p; 0 where there is none */
+} fd_axis;
+
 /* An array p: the probability of each element, in C order. */
 typedef struct {
     const double *p;
+    size_t begin; /* the element that the call begins with */
     int ndim;
-    size_t shape[FD_MAX_DIMS];
-    ptrdiff_t step[FD_MAX_DIMS]; /* in bytes; 0 repeats */
-    size_t begin;                /* the element, in C order, at which a call begins */
-} fd_rates;
+    fd_axis axes[FD_MAX_DIMS]; /* of which only extent and p count */
+} fd_p_array;
 
 /* An array p from its first value, its shape and its steps, in as few axes as it can be walked by. */
-fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step);
+fd_p_array fd_p_array_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step);
 
 /*
  * Copies n probabilities, -0.0 as 0, unless copy is NULL; returns the place of the first that is not between 0 and 1,
  * or n.
  */
-size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy);
+size_t fd_p_array_copy(const fd_run *run, const double *p, size_t n, double *copy);
 
 /* All that a mask depends on but the index: made once a call. */
 typedef struct {
-    uint64_t c0, c1;       /* the key of the call */
-    uint64_t threshold;    /* T: an element is dropped iff U < T; 0 for p = 1, which has none */
-    int planes;            /* k: how many outputs give the top bits of U */
-    int rounds;            /* whether undecided elements compare the rest of U with the rest of T */
-    int all;               /* p = 1: everything is dropped */
-    const fd_rates *rates; /* an array p, one U an element: nothing above but the key counts; else NULL */
+    uint64_t c0, c1;           /* the key of the call */
+    uint64_t threshold;        /* T: an element is dropped iff U < T; 0 for p = 1, which has none */
+    int planes;                /* k: how many outputs give the top bits of U */
+    int rounds;                /* whether undecided elements compare the rest of U with the rest of T */
+    int all;                   /* p = 1: everything is dropped */
+    const fd_p_array *p_array; /* an array p, one U an element: nothing above but the key counts; else NULL */
 } fd_draw;
 
 /* The mask of (key, stream, p), 0 <= p <= 1 the probability of dropping. */
 fd_draw fd_draw_init(fd_key key, uint64_t stream, double p);
 
 /* The same of an array p, which is kept by reference. */
-fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates);
+fd_draw fd_draw_init_array(fd_key key, uint64_t stream, const fd_p_array *p_array);
 
 typedef enum { FD_F16, FD_BF16, FD_F32, FD_F64, FD_C64, FD_C128, FD_DTYPES } fd_dtype;
 
@@ -135,15 +143,6 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
  */
 void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *shape, const uint64_t *index_stride,
              uint64_t start, uint8_t *bits);
-
-/* One axis of an elementwise pass: its extent, and the step of each operand along it (0 repeats). */
-typedef struct {
-    size_t extent;
-    ptrdiff_t bit; /* in bits */
-    ptrdiff_t x;   /* in bytes */
-    ptrdiff_t y;   /* in bytes */
-    ptrdiff_t p;   /* in bytes, of values->p; 0 where that is NULL */
-} fd_axis;
 
 /*
  * Backward, and forward from stored bits: y of x, kept where the bit is 1, over ndim <= FD_MAX_DIMS axes in any order
@@ -206,7 +205,7 @@ void fd_gather(const fd_run *run, fd_dtype dtype, const fd_part *part, const voi
 void fd_scatter(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *packed, void *whole);
 
 /* The part of whole -= rate * packed, with rate, product and difference each rounded to dtype; nothing else. */
-void fd_descend(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed, void *whole);
+void fd_sgd_step(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed, void *whole);
 
 #ifdef __cplusplus
 }

@@ -48,7 +48,7 @@ def except_for(paths, *names):
 def test_there_is_something_to_read():
     kernels = {path.name for path in KERNELS.iterdir()}
     assert kernels >= {"portable.c", "avx2.c", "avx512.c", "neon.c"}
-    assert kernels >= {"stream_tpl.h", "reals_tpl.h", "each_tpl.h", "apply_tpl.h", "values_tpl.h", "backend_tpl.h"}
+    assert kernels >= {"stream_tpl.h", "reals_tpl.h", "draw_p_array_tpl.h", "apply_tpl.h", "values_tpl.h", "backend_tpl.h"}
     assert len(UNITS) > 5
     assert CYTHON
     assert PYTHON
@@ -56,7 +56,7 @@ def test_there_is_something_to_read():
 
 # What each file knows
 
-CUT_INTO_RANGES = ("parallel.c", "fastdrop.c", "bits.c", "rates.c", "layout.c", "residual.c", "gather.c")
+CUT_INTO_RANGES = ("parallel.c", "fastdrop.c", "bits.c", "p_array.c", "strided.c", "residual.c", "packed.c")
 OPENMP = r"\bomp_\w+|\bomp\b|_OPENMP\b|\bprange\b|cython\.parallel"
 RULES = {
     "openmp-in-parallel.c": (OPENMP, except_for(C_FILES, "parallel.c") + CYTHON),

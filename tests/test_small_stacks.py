@@ -142,7 +142,7 @@ def test_a_call_takes_no_more_than_the_readme_says(compiler, tmp_path):
         usage = (tmp_path / f"{source.stem}.su").read_text()
         frames[source.relative_to(CSRC).as_posix()] = [int(line.split("\t")[1]) for line in usage.splitlines()]
     kernel = max(frame for name, of_file in frames.items() if "kernels" in name for frame in of_file)
-    # No call of layout.c goes through the other files, and none recurs: more than all frames of each is never in use.
+    # No call of strided.c goes through the other files, and none recurs: more than all frames of each is never in use.
     files = {name: sum(of_file) for name, of_file in frames.items() if "kernels" not in name and name != "example.c"}
-    layout = files.pop("layout.c")
+    layout = files.pop("strided.c")
     assert max(layout, sum(files.values())) + kernel <= int(most) * 1024

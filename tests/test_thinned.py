@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from conftest import assert_mask, assert_same, kept, rng, to_bits
-from test_gather import every_dtype, every_layout
+from test_packed import every_dtype, every_layout
 
 import fastdrop as fd
 

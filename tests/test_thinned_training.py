@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from conftest import assert_same, kept, rng, to_bits
-from test_gather import every_dtype, every_layout
+from test_packed import every_dtype, every_layout
 from test_thinned import INPUTS, OUTPUTS, arrays, assert_close, full, normal
 
 import fastdrop as fd

@@ -39,7 +39,7 @@ static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *
     }
 }
 
-#include "draw_array_tpl.h"
+#include "draw_p_array_tpl.h"
 
 /* For each dtype: the bytes of an element, how a real is stored, in what it is computed, how many reals it has. */
 #define DTYPE f16
@@ -85,13 +85,13 @@ const fd_backend BACKEND = {
     .name = NAME,
     .supported = supported,
     .draw = draw_bits,
-    .copy_rates = copy_rates,
-    .draw_each = draw_each,
-    .dropout_each = OF_EACH_DTYPE(dropout_each),
+    .copy_p = copy_p,
+    .draw_p_array = draw_p_array,
+    .dropout_p_array = OF_EACH_DTYPE(dropout_p_array),
     .dropout = OF_EACH_DTYPE(dropout),
     .apply = OF_EACH_DTYPE(apply),
     .affine = {affine_f16, affine_bf16, affine_f32, affine_f64, NULL, NULL},
-    .each = OF_EACH_DTYPE(each),
+    .apply_p_array = OF_EACH_DTYPE(apply_p_array),
     .residual = OF_EACH_DTYPE(residual),
     .accumulate = OF_EACH_DTYPE(accumulate),
 };

@@ -13,7 +13,7 @@
 #include "reals_tpl.h"
 /* In this order: the ones below work on the vectors of reals that reals_tpl.h cuts a word into. */
 #include "affine_tpl.h"
-#include "apply_array_tpl.h"
+#include "p_array_tpl.h"
 #include "residual_tpl.h"
 
 #undef COMPUTE

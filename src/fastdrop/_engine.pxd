@@ -1,12 +1,12 @@
 from libc.stdint cimport uint8_t, uint64_t
 cimport numpy as cnp
 
-from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_part, fd_rates, fd_values
+from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_part, fd_p_array, fd_values
 
 cdef fd_key fold_in(fd_key key, uint64_t v) noexcept
 cdef tuple call_key(fd_key key, uint64_t stream)
 cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept
-cdef fd_draw make_draw_each(fd_key key, uint64_t stream, cnp.ndarray p, tuple extents, fd_rates *rates) noexcept
+cdef fd_draw make_draw_each(fd_key key, uint64_t stream, cnp.ndarray p, tuple extents, fd_p_array *rates) noexcept
 cdef object array_p(object p, bint keep=*)
 cdef int dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index, const fd_values *values,
                             cnp.ndarray x, cnp.ndarray y, uint8_t *bits) except -1

@@ -12,8 +12,8 @@ from libc.string cimport memcpy
 
 from .c_fastdrop cimport (
     FD_BIAS_SLACK, fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bias_parts,
-    fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_descend, fd_draw_each, fd_draw_init,
-    fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_itemsize, fd_max_threads, fd_part, fd_rates_copy, fd_rates_of,
+    fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_sgd_step, fd_draw_init_array, fd_draw_init,
+    fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_itemsize, fd_max_threads, fd_part, fd_p_array_copy, fd_p_array_of,
     fd_run, fd_run_default, fd_samples_part, fd_scatter)
 from ._checks cimport is_real, with_axis
 
@@ -91,10 +91,10 @@ cdef object array_p(object p, bint keep=True):
     cdef const double *values = <const double *> cnp.PyArray_DATA(source)
     cdef double *copy = <double *> cnp.PyArray_DATA(rates) if keep else NULL
     if n < RELEASE:
-        wrong = fd_rates_copy(&run, values, n, copy)
+        wrong = fd_p_array_copy(&run, values, n, copy)
     else:
         with nogil:
-            wrong = fd_rates_copy(&run, values, n, copy)
+            wrong = fd_p_array_copy(&run, values, n, copy)
     if wrong < n:
         raise ValueError(f"p must be between 0 and 1, got {given.flat[wrong]}")
     if keep:
@@ -102,7 +102,7 @@ cdef object array_p(object p, bint keep=True):
     return rates
 
 
-cdef fd_draw make_draw_each(fd_key key, uint64_t stream, cnp.ndarray p, tuple extents, fd_rates *rates) noexcept:
+cdef fd_draw make_draw_each(fd_key key, uint64_t stream, cnp.ndarray p, tuple extents, fd_p_array *rates) noexcept:
     """The draw of an array p of doubles, broadcast to the extents; p and rates, which it fills, must outlive it."""
     cdef size_t shape[64]
     cdef ptrdiff_t step[64]
@@ -110,11 +110,11 @@ cdef fd_draw make_draw_each(fd_key key, uint64_t stream, cnp.ndarray p, tuple ex
     for d in range(ndim):
         shape[d] = extents[d]
         step[d] = 0 if d < missing or cnp.PyArray_DIM(p, d - missing) == 1 else cnp.PyArray_STRIDE(p, d - missing)
-    rates[0] = fd_rates_of(<const double *> cnp.PyArray_DATA(p), ndim, shape, step)
-    return fd_draw_each(key, stream, rates)
+    rates[0] = fd_p_array_of(<const double *> cnp.PyArray_DATA(p), ndim, shape, step)
+    return fd_draw_init_array(key, stream, rates)
 
 
-cdef fd_draw part_draw(const fd_draw *draw, fd_rates *rates, size_t at) noexcept:
+cdef fd_draw part_draw(const fd_draw *draw, fd_p_array *rates, size_t at) noexcept:
     """The draw of a part that begins at an element; rates is room for its array p."""
     cdef fd_draw part = draw[0]
     if draw.rates != NULL:
@@ -132,7 +132,7 @@ cdef int dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index,
     cdef const uint8_t *source = <const uint8_t *> cnp.PyArray_DATA(x)
     cdef uint8_t *target = <uint8_t *> cnp.PyArray_DATA(y)
     cdef fd_draw piece
-    cdef fd_rates rates
+    cdef fd_p_array rates
     if n < RELEASE:
         fd_dropout(&run, draw, dtype, index, n, values, source, target, bits)
         return 0
@@ -156,7 +156,7 @@ cdef int draw_bits(const fd_draw *draw, tuple noise, tuple strides, uint64_t sta
     cdef size_t n = 1, at = 0, row, rows, part
     cdef int d, ndim = len(noise)
     cdef fd_draw piece
-    cdef fd_rates rates
+    cdef fd_p_array rates
     for d in range(ndim):
         shape[d] = noise[d]
         n *= shape[d]
@@ -294,12 +294,12 @@ cdef void take(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarr
 
 
 cdef void put(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed, cnp.ndarray whole) noexcept:
-    """fd_descend at a rate, fd_scatter where it is NULL."""
+    """fd_sgd_step at a rate, fd_scatter where it is NULL."""
     cdef fd_run run = current()
     cdef const void *source = cnp.PyArray_DATA(packed)
     cdef void *target = cnp.PyArray_DATA(whole)
     with nogil:
         if rate != NULL:
-            fd_descend(&run, dtype, part, rate[0], source, target)
+            fd_sgd_step(&run, dtype, part, rate[0], source, target)
         else:
             fd_scatter(&run, dtype, part, source, target)

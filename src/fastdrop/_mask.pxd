@@ -1,7 +1,7 @@
 from libc.stdint cimport uint64_t
 cimport numpy as cnp
 
-from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_rates, fd_values
+from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_p_array, fd_values
 
 
 cdef class Mask:
@@ -22,7 +22,7 @@ cdef class Mask:
     cdef int set_p(self, object p, bint inverted, bint checked=*, bint keep=*) except -1
     cdef int make_store(self) except -1
     cdef Py_ssize_t nbytes(self) except -1
-    cdef fd_draw spec(self, fd_rates *rates) noexcept
+    cdef fd_draw spec(self, fd_p_array *rates) noexcept
     cdef bytes packed(self)
     cdef fd_values values(self) noexcept
     cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, const fd_values *values, bint draws,

@@ -15,7 +15,7 @@ from ._checks cimport (
     array_of, floating, integer, inverse_of_keeping, keeps_bits, probability, real_number, refuse_arithmetic, result)
 from ._engine cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each
 from ._rng cimport as_rng
-from .c_fastdrop cimport fd_draw, fd_dtype, fd_rates, fd_values
+from .c_fastdrop cimport fd_draw, fd_dtype, fd_p_array, fd_values
 
 from ._geometry import as_shape, check_broadcast
 from ._saved import (
@@ -231,7 +231,7 @@ cdef class Mask:
     cdef Py_ssize_t nbytes(self) except -1:
         return (math.prod(self.extents()) + 7) // 8
 
-    cdef fd_draw spec(self, fd_rates *rates) noexcept:
+    cdef fd_draw spec(self, fd_p_array *rates) noexcept:
         """What the bits follow from; rates is room for an array p."""
         if self.rates is None:
             return make_draw(self.key, self.stream, self.rate)
@@ -241,7 +241,7 @@ cdef class Mask:
         """The bits, from the store or made again."""
         cdef bytes bits = self.stored
         cdef fd_draw draw
-        cdef fd_rates rates
+        cdef fd_p_array rates
         if bits is None:
             bits = PyBytes_FromStringAndSize(NULL, self.nbytes())
             draw = self.spec(&rates)
@@ -261,7 +261,7 @@ cdef class Mask:
                  object rng) except -1:
         """y, aligned and native, from x, or x itself. draws: take a stream when nothing can fail, fill the store."""
         cdef fd_draw draw
-        cdef fd_rates rates
+        cdef fd_p_array rates
         cdef cnp.ndarray source = x if cnp.PyArray_ISBEHAVED_RO(x) else y, p = None
         cdef bytes packed = self.stored
         cdef bint make = draws or packed is None

@@ -29,20 +29,20 @@ cdef extern from "fastdrop.h" nogil:
 
     int FD_MAX_DIMS
 
-    ctypedef struct fd_rates:
+    ctypedef struct fd_p_array:
         size_t begin
 
-    fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step)
+    fd_p_array fd_p_array_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step)
 
-    size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy)
+    size_t fd_p_array_copy(const fd_run *run, const double *p, size_t n, double *copy)
 
     ctypedef struct fd_draw:
         uint64_t c0
         uint64_t c1
-        const fd_rates *rates
+        const fd_p_array *rates
 
     fd_draw fd_draw_init(fd_key key, uint64_t stream, double p)
-    fd_draw fd_draw_each(fd_key key, uint64_t stream, const fd_rates *rates)
+    fd_draw fd_draw_init_array(fd_key key, uint64_t stream, const fd_p_array *rates)
 
     ctypedef enum fd_dtype:
         FD_F16
@@ -98,5 +98,5 @@ cdef extern from "fastdrop.h" nogil:
 
     void fd_gather(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *whole, void *packed)
     void fd_scatter(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *packed, void *whole)
-    void fd_descend(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed,
+    void fd_sgd_step(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed,
                     void *whole)

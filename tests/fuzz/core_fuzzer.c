@@ -170,9 +170,9 @@ static const uint8_t *operand(void) { return input + size * below(64); }
 
 #include "core_calls.h"
 #include "matrix_calls.h"
-#include "rate_calls.h"
+#include "p_array_calls.h"
 
-static void (*const calls[])(void) = {dropout,  dropout_each, bits,    bits_each, rates_copy, apply,
+static void (*const calls[])(void) = {dropout,  dropout_p_array, bits,    bits_each, rates_copy, apply,
                                       residual, backward,     samples, gather,    scatter,    descend};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {

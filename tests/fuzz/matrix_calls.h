@@ -93,7 +93,7 @@ static void descend(void) {
     const size_t n = m.part.rows * m.part.columns;
     const double rate = below(4) ? probability() : -(double)(float)ldexp((double)(word() >> 11), (int)below(150) - 100);
     uint8_t *want = room(m.bytes, 1, m.whole), *packed = room(n * size, 1, m.packed);
-    fd_descend(&run, dtype, &m.part, rate, m.packed, m.whole + m.origin);
+    fd_sgd_step(&run, dtype, &m.part, rate, m.packed, m.whole + m.origin);
     for (size_t i = 0; i < n; i++) {
         uint8_t *at = want + whole_at(&m, i);
         const uint8_t *got = m.whole + whole_at(&m, i);

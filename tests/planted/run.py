@@ -3,7 +3,7 @@
 The faults are in faults/*.toml. Each is planted alone in a copy of the checkout, what it touches is built again, and
 the tests that ought to notice are run until one fails. They are run without a fault first, so that a failure means
 something. One line for each fault, the survivors last; exit status 1 if a fault survives, or if one that is argued to
-change nothing is noticed. `--only` takes a part of an id, as in `layout.c` or `_rng.pyx:3`; `--short` takes the first
+change nothing is noticed. `--only` takes a part of an id, as in `strided.c` or `_rng.pyx:3`; `--short` takes the first
 fault of each subject.
 """
 
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-C_CHECKS = "c"  # among the tests of a fault: the C program of tests/emulated, built for this machine
+C_CHECKS = "c"  # among the tests of a fault: the C program of tests/c, built for this machine
 WORKERS, LIMIT = 2, 1800  # seconds after which a test that hangs has noticed
 
 
@@ -113,7 +113,7 @@ class Copy:
     def failure(self, test):
         """The first failure among the tests named, else nothing."""
         if test == C_CHECKS:
-            said = self.execute(self.python, "tests/emulated/run.py", "native")
+            said = self.execute(self.python, "tests/c/run.py", "native")
             return said and "the C checks: " + " ".join(re.findall(r"FAIL (\S+)|(error: .*)", said + "FAIL ?")[0])
         said = self.execute(self.python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test)
         return said and next(iter(re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.M)), f"{test}: {said[-200:].strip()}")

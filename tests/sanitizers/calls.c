@@ -116,13 +116,13 @@ static uint64_t dropout(const operands *in, const fd_run *run) {
 }
 
 /* An array p of n values, and one whose only value repeats. */
-static uint64_t dropout_each(const operands *in, const fd_run *run) {
+static uint64_t dropout_p_array(const operands *in, const fd_run *run) {
     const double *p = (const double *)(const void *)in->p;
     uint64_t sum = 0;
     for (size_t i = 0; in->n > 0 && i < some(in, COUNT(indices)); i++)
         for (ptrdiff_t step = 0; step <= 8; step += 8) {
-            const fd_rates rates = fd_rates_of(p, 1, &in->n, &step);
-            const fd_draw draw = fd_draw_each(key, 3, &rates);
+            const fd_p_array rates = fd_p_array_of(p, 1, &in->n, &step);
+            const fd_draw draw = fd_draw_init_array(key, 3, &rates);
             const fd_values same = {1, 0, 0, NULL}, own = {1, 0, 0, p};
             sum += mixed(sum ^ forward(in, run, &draw, indices[i], &same));
             if (step > 0)
@@ -139,8 +139,8 @@ static uint64_t window(const operands *in, const fd_run *run) {
     for (size_t p = 0; p < some(in, COUNT(ps)) + 1; p++)
         for (size_t i = 0; i < some(in, COUNT(indices)); i++) {
             const uint64_t stride[] = {i % 2 ? in->n : in->n + 9000, 1};
-            const fd_rates rates = fd_rates_of((const double *)(const void *)in->p, 2, shape, step);
-            const fd_draw draw = p < some(in, COUNT(ps)) ? fd_draw_init(key, 4, ps[p]) : fd_draw_each(key, 4, &rates);
+            const fd_p_array rates = fd_p_array_of((const double *)(const void *)in->p, 2, shape, step);
+            const fd_draw draw = p < some(in, COUNT(ps)) ? fd_draw_init(key, 4, ps[p]) : fd_draw_init_array(key, 4, &rates);
             uint8_t *bits = take(in->where, bytes);
             fd_bits(run, &draw, 2, shape, stride, indices[i], bits);
             sum = digest(sum, bits, bytes);
@@ -258,7 +258,7 @@ static uint64_t part(const operands *in, const fd_run *run) {
                            column, 8 * (ptrdiff_t)size, (ptrdiff_t)size};
     fd_gather(run, in->dtype, &where, whole, matrix);
     uint64_t sum = digest(0, matrix, packed_bytes);
-    fd_descend(run, in->dtype, &where, .25, matrix, whole);
+    fd_sgd_step(run, in->dtype, &where, .25, matrix, whole);
     sum = digest(sum, whole, bytes);
     fd_scatter(run, in->dtype, &where, matrix, whole);
     sum = digest(sum, whole, bytes);
@@ -271,7 +271,7 @@ static uint64_t part(const operands *in, const fd_run *run) {
 static uint64_t rates_copy(const operands *in, const fd_run *run) {
     const size_t bytes = in->n * sizeof(double);
     uint8_t *to = take(in->where, bytes);
-    const size_t wrong = fd_rates_copy(run, (const double *)(const void *)in->p, in->n, (double *)(void *)to);
+    const size_t wrong = fd_p_array_copy(run, (const double *)(const void *)in->p, in->n, (double *)(void *)to);
     const uint64_t sum = digest(wrong, to, bytes);
     give(in->where, to, bytes);
     return sum;
@@ -279,7 +279,7 @@ static uint64_t rates_copy(const operands *in, const fd_run *run) {
 
 const entry_point entry_points[] = {
     {"dropout", dropout},
-    {"dropout-each", dropout_each},
+    {"dropout-each", dropout_p_array},
     {"bits", window},
     {"apply", apply},
     {"bias-residual", bias_residual},

@@ -144,7 +144,7 @@ def python_threads(folder):
 
 
 def kernels(folder):
-    """What tests/emulated compares, under the address sanitizer, but for leaks: it fences buffers by forbidden pages in
+    """What tests/c compares, under the address sanitizer, but for leaks: it fences buffers by forbidden pages in
     an array of its own, which a search for pointers would touch.
     """
     write_vectors(folder / "vectors.txt")

@@ -69,7 +69,7 @@ static uint64_t index_of(const struct layout *layout, const uint64_t *stride, si
 }
 
 /* Lays the values out, sets `rates` and `mask` for n elements, and returns the array p. */
-static fd_rates lay_out(const struct layout *layout, const uint64_t *stride, uint64_t index, size_t n) {
+static fd_p_array lay_out(const struct layout *layout, const uint64_t *stride, uint64_t index, size_t n) {
     ptrdiff_t least = 0, most = 0, step[4];
     for (int a = 0; a < layout->ndim; a++) {
         const ptrdiff_t span = ((ptrdiff_t)layout->shape[a] - 1) * layout->step[a];
@@ -87,7 +87,7 @@ static fd_rates lay_out(const struct layout *layout, const uint64_t *stride, uin
         mask[i / 8] |= (uint8_t)(slow_kept(uniforms[index_of(layout, stride, i)], rates[i]) << i % 8);
     }
     const uint8_t *lowest = fenced(RATES, memory, (size_t)(most - least + 1) * sizeof(double));
-    return fd_rates_of((const double *)(const void *)lowest - least, layout->ndim, layout->shape, step);
+    return fd_p_array_of((const double *)(const void *)lowest - least, layout->ndim, layout->shape, step);
 }
 
 static void check_layout(const struct layout *layout, uint64_t index) {
@@ -99,8 +99,8 @@ static void check_layout(const struct layout *layout, uint64_t index) {
         stride[a] = contiguous ? n : layout->stride[a];
         n *= layout->shape[a];
     }
-    const fd_rates array = lay_out(layout, stride, index, n);
-    const fd_draw draw = fd_draw_each(key, 3, &array);
+    const fd_p_array array = lay_out(layout, stride, index, n);
+    const fd_draw draw = fd_draw_init_array(key, 3, &array);
     if (begin("rates-%s-at%" PRIu64, layout->name, index)) {
         memset(bit_memory, FILL, 2 * GUARD + (n + 7) / 8);
         fd_bits(&run, &draw, layout->ndim, layout->shape, stride, index, bit_memory + GUARD);
@@ -135,8 +135,8 @@ static void check_copy(void) {
             p[i] = rate(i, 0);
         copy[n] = 7;
         const size_t found =
-            fd_rates_copy(&run, (const double *)(const void *)fenced(RATES, p, n * sizeof *p), n, copy);
-        if (found != n || copy[n] != 7 || fd_rates_copy(&run, p, n, NULL) != n)
+            fd_p_array_copy(&run, (const double *)(const void *)fenced(RATES, p, n * sizeof *p), n, copy);
+        if (found != n || copy[n] != 7 || fd_p_array_copy(&run, p, n, NULL) != n)
             fail("a wrong value found, or one past the end written", found);
         for (size_t i = 0; i < n; i++) {
             const double plus = p[i] == 0 ? 0 : p[i];
@@ -147,14 +147,14 @@ static void check_copy(void) {
             const size_t at = w * n / COUNT(wrong);
             p[n - 1] = -2;
             p[at] = wrong[w];
-            if (fd_rates_copy(&run, p, n, copy) != at || fd_rates_copy(&run, p, n, NULL) != at)
+            if (fd_p_array_copy(&run, p, n, copy) != at || fd_p_array_copy(&run, p, n, NULL) != at)
                 fail("wrong value not found", at);
             p[at] = 0;
         }
     }
 }
 
-void check_rates(void) {
+void check_p_array(void) {
     static const uint64_t indices[] = {0, 64, 5 * 4096 + 575, UINT64_MAX - MOST};
     for (size_t i = 0; i < COUNT(layouts); i++)
         for (size_t at = 0; at < COUNT(indices); at++)

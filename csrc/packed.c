@@ -51,7 +51,7 @@ void fd_scatter(const fd_run *run, fd_dtype dtype, const fd_part *part, const vo
     run_rows(run, dtype == FD_F32 ? scatter_f32 : scatter_f64, &job);
 }
 
-void fd_descend(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed, void *whole) {
+void fd_sgd_step(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed, void *whole) {
     const part_job job = {*part, rate, whole, (void *)packed};
     run_rows(run, dtype == FD_F32 ? descend_f32 : descend_f64, &job);
 }

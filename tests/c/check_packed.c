@@ -49,12 +49,12 @@ static void check_part(fd_dtype d, size_t rows, size_t columns, int layout) {
         else if (what == 1)
             fd_scatter(&run, d, &part, fenced(X, as_kept, packed), y + first);
         else
-            fd_descend(&run, d, &part, rate, fenced(X, as_kept, packed), y + first);
+            fd_sgd_step(&run, d, &part, rate, fenced(X, as_kept, packed), y + first);
         check_y(d, y, bytes, what < 2);
     }
 }
 
-void check_gather(void) {
+void check_packed(void) {
     static const size_t sizes[][2] = {{0, 3}, {3, 0}, {1, 1}, {5, 67}, {64, 3}, {300, 440}}; /* the last: two threads */
     for (fd_dtype d = FD_F32; d <= FD_F64; d++) {
         fill(d, input, 4 * 300 * 440, 0);

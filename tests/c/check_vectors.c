@@ -61,8 +61,8 @@ int check_vectors(FILE *file) {
                 return 0;
         if (!read_bits(file, n))
             return 0;
-        const fd_rates array = fd_rates_of(rates, 1, &n, &step);
-        const fd_draw draw = each ? fd_draw_each(k, stream, &array) : fd_draw_init(k, stream, rates[0]);
+        const fd_p_array array = fd_p_array_of(rates, 1, &n, &step);
+        const fd_draw draw = each ? fd_draw_init_array(k, stream, &array) : fd_draw_init(k, stream, rates[0]);
         check_answer(line, &draw, ndim, shape, strides, start, n);
     }
     return line > 0 && feof(file);

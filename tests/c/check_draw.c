@@ -34,7 +34,7 @@ static void check_keys(void) {
         return;
     for (size_t i = 0; i < COUNT(values); i++) {
         const fd_key got = fd_fold_in(key, values[i]), right = slow_fold_in(key, values[i]);
-        const fd_draw a = fd_draw_init(got, values[i], .3), b = fd_draw_each(key, values[i], NULL);
+        const fd_draw a = fd_draw_init(got, values[i], .3), b = fd_draw_init_array(key, values[i], NULL);
         const fd_draw each = fd_draw_init(slow_fold_in(key, UINT64_MAX - 1), values[i], 0);
         if (got.k0 != right.k0 || got.k1 != right.k1)
             fail("child", i);

@@ -9,7 +9,7 @@
  * always.) A word with an S between is drawn again in full. So is every word with an S that has the upper half of 2^62
  * - 1, for these alone are looked at: one S in 2^20.
  */
-#include "../rates.h"
+#include "../p_array.h"
 
 enum { VECTORS = FD_LANES / V_LANES, STEPS = FD_WORD / FD_LANES };
 
@@ -34,8 +34,8 @@ FD_INLINE void draw_step(lanes *s, const double *p, int step, uint64_t *kept, ui
 }
 
 /* n elements of a block from in_block on: the bits of all the words they are in. */
-static void draw_each(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
-                      uint8_t *bits) {
+static void draw_p_array(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
+                         uint8_t *bits) {
     enum { TOGETHER = 1024 }; /* that the stores of staging have left before they are loaded */
     const size_t first = in_block / FD_WORD, end = in_block + n;
     const double *p = NULL;
@@ -46,7 +46,7 @@ static void draw_each(const fd_draw *draw, uint64_t block, size_t in_block, size
         uint64_t kept = 0, not_dropped = 0;
         if ((w - first) % (TOGETHER / FD_WORD) == 0) {
             const size_t to = w * FD_WORD + TOGETHER < end ? w * FD_WORD + TOGETHER : end;
-            p = walk_words(walk, at % FD_WORD, to - at, staged);
+            p = p_walk_words(walk, at % FD_WORD, to - at, staged);
             at = to;
         }
         FD_UNROLL
@@ -57,7 +57,7 @@ static void draw_each(const fd_draw *draw, uint64_t block, size_t in_block, size
 }
 
 /* Whether all of n values are between 0 and 1; copied, -0.0 as 0, unless copy is NULL. */
-static int copy_rates(const double *p, size_t n, double *copy) {
+static int copy_p(const double *p, size_t n, double *copy) {
     enum { AT_ONCE = R_BYTES / sizeof *p };
     lanes_f64 right = (v_f64){0} == 0.0;
     double rest[AT_ONCE] = {0};

@@ -1,4 +1,4 @@
-"""The Python tests on an emulated machine: `python tests/emulated/python_suite.py [aarch64 | s390x] [TEST_FILE ...]`.
+"""The Python tests on an emulated machine: `python tests/c/python_suite.py [aarch64 | s390x] [TEST_FILE ...]`.
 
 apt's Python and NumPy for that machine are unpacked in the user's cache folder (180 MB; delete it to have newer ones),
 and the extension is compiled for it. A line a file, with the failures; then the counts; exit status 1 on a failure.
@@ -28,7 +28,7 @@ PACKAGES += ["libpython3-dev", "libgomp1"]
 LEFT_OUT = {
     "test_c_face.py": "compiles C, and the compilers are of this machine",
     "test_benchmarks.py": "compiles C, and the compilers are of this machine",
-    "test_emulated.py": "checks of this machine",
+    "test_c_checks.py": "checks of this machine",
     "test_sanitizers.py": "checks of this machine",
     "test_free_threaded.py": "checks of this machine",
     "fuzz/test_run.py": "checks of this machine",

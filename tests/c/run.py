@@ -1,4 +1,4 @@
-"""Checks the C core on what this machine lacks: `python tests/emulated/run.py [TARGET ...]`, by default every target.
+"""Checks the C core on what this machine lacks: `python tests/c/run.py [TARGET ...]`, by default every target.
 
 A line a target, then how many passed, failed, and were not run for want of a tool; exit status 1 on a failure only.
 Each builds csrc/ with the checks beside this file, gives the program every known answer of the mask stream, and

@@ -60,11 +60,11 @@ void check_modes(const drop *call, uint64_t index, size_t n);
 /* The checks, each in a file of its name. */
 void check_draw(void);
 void check_dropout(void);
-void check_rates(void);
+void check_p_array(void);
 void check_apply(void);
 void check_residual(void);
 void check_samples(void);
-void check_gather(void);
+void check_packed(void);
 int check_vectors(FILE *file);
 
 #endif

@@ -1,5 +1,5 @@
 /* An array p before it is drawn from: checked, copied, and in as few axes as it can be walked by. */
-#include "rates.h"
+#include "p_array.h"
 
 #include <stdatomic.h>
 
@@ -19,11 +19,11 @@ typedef struct {
 static void copy_units(const void *job_, size_t begin, size_t end) {
     const copy_job *job = job_;
     const size_t from = begin * UNIT, to = end * UNIT < job->n ? end * UNIT : job->n;
-    if (!job->backend->copy_rates(job->p + from, to - from, job->copy ? job->copy + from : NULL))
+    if (!job->backend->copy_p(job->p + from, to - from, job->copy ? job->copy + from : NULL))
         atomic_store(job->wrong, 1);
 }
 
-size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy) {
+size_t fd_p_array_copy(const fd_run *run, const double *p, size_t n, double *copy) {
     atomic_int wrong = 0;
     const copy_job job = {run->backend, p, copy, n, &wrong};
     size_t right = n;
@@ -36,16 +36,12 @@ size_t fd_rates_copy(const fd_run *run, const double *p, size_t n, double *copy)
     return right;
 }
 
-fd_rates fd_rates_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step) {
-    fd_rates rates = {.p = p};
-    for (int d = 0; d < ndim; d++) { /* an axis whose step is the extent of the one inside it continues it */
-        if (rates.ndim > 0 && rates.step[rates.ndim - 1] == (ptrdiff_t)shape[d] * step[d]) {
-            rates.shape[rates.ndim - 1] *= shape[d];
-            rates.step[rates.ndim - 1] = step[d];
-        } else if (shape[d] > 1 || (d == ndim - 1 && rates.ndim == 0)) {
-            rates.shape[rates.ndim] = shape[d];
-            rates.step[rates.ndim++] = step[d];
-        }
-    }
-    return rates;
+fd_p_array fd_p_array_of(const double *p, int ndim, const size_t *shape, const ptrdiff_t *step) {
+    fd_p_array p_array = {.p = p};
+    for (int d = 0; d < ndim; d++)
+        p_array.axes[d] = (fd_axis){.extent = shape[d], .p = step[d]};
+    p_array.ndim = fd_merge_axes(p_array.axes, ndim);
+    if (p_array.ndim == 0)
+        p_array.axes[p_array.ndim++] = (fd_axis){.extent = 1};
+    return p_array;
 }

@@ -38,11 +38,11 @@ int main(int argc, char **argv) {
         }
         check_draw();
         check_dropout();
-        check_rates();
+        check_p_array();
         check_apply();
         check_residual();
         check_samples();
-        check_gather();
+        check_packed();
         printf("backend %s %ld %s\n", fd_backend_name(backend), cases, failures ? "FAILED" : "ok");
         all_failures += failures;
     }

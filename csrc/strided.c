@@ -1,6 +1,7 @@
 /* Which runs of bits meet which runs of data: any order of axes, any strides, repeated bits. */
 #include "backend.h"
 #include "bitcopy.h"
+#include "iterate.h"
 #include "parallel.h"
 
 /* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
@@ -39,20 +40,6 @@ typedef struct {
     fd_axis axes[FD_MAX_DIMS + 2];
 } apply_job;
 
-/* A place in the operands. */
-typedef struct {
-    size_t bit;
-    const uint8_t *x;
-    uint8_t *y;
-    const uint8_t *p; /* the element's own p, or NULL */
-} place;
-
-static place moved(place at, const fd_axis *axis, size_t steps) {
-    const ptrdiff_t i = (ptrdiff_t)steps;
-    return (place){at.bit + (size_t)(i * axis->bit), at.x + i * axis->x, at.y + i * axis->y,
-                   at.p ? at.p + i * axis->p : NULL};
-}
-
 static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
 
 FD_INLINE void copy_strided(uint8_t *to, ptrdiff_t to_step, const uint8_t *from, ptrdiff_t from_step, size_t n,
@@ -68,7 +55,7 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
     const ptrdiff_t p_step = job->run_axis.p;
     fd_values values = job->values;
     if (p && p_step == sizeof(double)) {
-        backend->each[job->dtype](bits, n, (const double *)(const void *)p, x, y);
+        backend->apply_p_array[job->dtype](bits, n, (const double *)(const void *)p, x, y);
         return;
     }
     if (p && p_step != 0) {
@@ -78,7 +65,7 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
             count = at_most(n - i, MOST);
             copy_strided((uint8_t *)gathered, sizeof *gathered, p + (ptrdiff_t)i * p_step, p_step, count,
                          sizeof *gathered);
-            backend->each[job->dtype](bits + i / 8, count, gathered, x + i * job->size, y + i * job->size);
+            backend->apply_p_array[job->dtype](bits + i / 8, count, gathered, x + i * job->size, y + i * job->size);
         }
         return;
     }
@@ -90,12 +77,13 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
     fd_apply_values(backend, job->dtype, bits, n, &values, x, y, access);
 }
 
-/* A strided run, brought together in a buffer and put back; size is constant after inlining, which makes single moves. */
-FD_INLINE void apply_strided(const apply_job *job, const uint8_t *bits, place at, size_t n, size_t size) {
+/* A strided run, brought together in a buffer and put back; size is constant after inlining, which makes single moves.
+ */
+FD_INLINE void apply_strided(const apply_job *job, const uint8_t *bits, fd_place at, size_t n, size_t size) {
     const ptrdiff_t x_step = job->run_axis.x, y_step = job->run_axis.y, packed = (ptrdiff_t)size;
     const size_t most = GATHERED / size;
     uint8_t data[GATHERED] __attribute__((aligned(64)));
-    for (size_t i = 0; i < n; i += most, bits += most / 8, at = moved(at, &job->run_axis, most)) {
+    for (size_t i = 0; i < n; i += most, bits += most / 8, at = fd_moved(at, &job->run_axis, most)) {
         const size_t count = at_most(n - i, most);
         copy_strided(data, packed, at.x, x_step, count, size);
         apply_contiguous(job, bits, at.p, count, data, data, (fd_access){0, 0});
@@ -104,7 +92,7 @@ FD_INLINE void apply_strided(const apply_job *job, const uint8_t *bits, place at
 }
 
 /* One run whose bits are packed from `bits` on. */
-static void apply_run(const apply_job *job, const uint8_t *bits, place at, size_t n) {
+static void apply_run(const apply_job *job, const uint8_t *bits, fd_place at, size_t n) {
     const ptrdiff_t size = (ptrdiff_t)job->size;
     if (job->run_axis.x == size && job->run_axis.y == size)
         apply_contiguous(job, bits, at.p, n, at.x, at.y, job->access);
@@ -129,12 +117,12 @@ static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
 }
 
 /* A run of short rows. */
-static void apply_rows(const apply_job *job, place at, size_t n) {
+static void apply_rows(const apply_job *job, fd_place at, size_t n) {
     const size_t row = job->row_axis.extent, most = STAGED / row * row;
     const fd_axis data = {1, 0, job->run_axis.x, job->run_axis.y, job->run_axis.p};
     uint8_t staged[STAGED / 8 + 9];
-    for (size_t count; n > 0; n -= count, at = moved(at, &data, count)) {
-        const place from = at;
+    for (size_t count; n > 0; n -= count, at = fd_moved(at, &data, count)) {
+        const fd_place from = at;
         count = at_most(n, most);
         memset(staged, 0, count / 8 + 9);
         for (size_t i = 0; i < count; i += row, at.bit += (size_t)job->run_axis.bit)
@@ -148,7 +136,7 @@ static void apply_rows(const apply_job *job, place at, size_t n) {
 }
 
 /* One run whose bits are anywhere: brought together first, unless they are. */
-static void apply_scattered(const apply_job *job, place at, size_t n) {
+static void apply_scattered(const apply_job *job, fd_place at, size_t n) {
     const fd_axis *axis = &job->run_axis;
     if (job->row_axis.extent > 0) {
         apply_rows(job, at, n);
@@ -161,13 +149,13 @@ static void apply_scattered(const apply_job *job, place at, size_t n) {
     uint8_t staged[STAGED / 8];
     if (axis->bit == 0) {
         memset(staged, job->bits[at.bit / 8] >> at.bit % 8 & 1 ? 0xFF : 0, (at_most(n, STAGED) + 7) / 8);
-        for (size_t count; n > 0; n -= count, at = moved(at, axis, count)) {
+        for (size_t count; n > 0; n -= count, at = fd_moved(at, axis, count)) {
             count = n < STAGED ? n : STAGED;
             apply_run(job, staged, at, count);
         }
         return;
     }
-    for (size_t count; n > 0; n -= count, at = moved(at, axis, count)) {
+    for (size_t count; n > 0; n -= count, at = fd_moved(at, axis, count)) {
         count = n < STAGED ? n : STAGED;
         if (axis->bit == 1) {
             for (size_t i = 0; i < count; i += 64)
@@ -182,7 +170,7 @@ static void apply_scattered(const apply_job *job, place at, size_t n) {
 }
 
 /* `width` runs side by side, whose bits are neighbours across the runs. */
-static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
+static void apply_tile(const apply_job *job, fd_place at, size_t n, size_t width) {
     uint8_t bits[TILE][TILE_RUN / 8];
     size_t bit = at.bit;
     for (size_t i = 0; i < n; i += 64) {
@@ -201,60 +189,36 @@ static void apply_tile(const apply_job *job, place at, size_t n, size_t width) {
             store_le64(bits[c] + i / 8, words[c]);
     }
     for (size_t c = 0; c < width; c++)
-        apply_run(job, bits[c], moved(at, &job->tile_axis, c), n);
+        apply_run(job, bits[c], fd_moved(at, &job->tile_axis, c), n);
 }
 
 static void apply_units(const void *job_, size_t begin, size_t end) {
     const apply_job *job = job_;
     const int tiles = job->ndim - 2, runs = job->ndim - 1;
     const size_t tile = job->tile_axis.extent > 1 ? TILE : 1, run = job->piece;
-    place at = {0, job->x, job->y, (const uint8_t *)job->values.p};
-    size_t i[FD_MAX_DIMS + 2], rest = begin;
-    for (int d = runs; d >= 0; d--) {
-        i[d] = rest % job->axes[d].extent;
-        rest /= job->axes[d].extent;
-        at = moved(at, &job->axes[d], i[d]);
-    }
+    const fd_place origin = {0, job->x, job->y, (const uint8_t *)job->values.p};
+    fd_walk walk;
+    fd_walk_to(&walk, job->axes, job->ndim, origin, begin);
     for (size_t unit = begin; unit < end; unit++) {
-        const size_t n = at_most(job->run_axis.extent - i[runs] * run, run);
+        const size_t n = at_most(job->run_axis.extent - walk.i[runs] * run, run);
         if (tile > 1)
-            apply_tile(job, at, n, at_most(job->tile_axis.extent - i[tiles] * tile, tile));
+            apply_tile(job, walk.at, n, at_most(job->tile_axis.extent - walk.i[tiles] * tile, tile));
         else
-            apply_scattered(job, at, n);
-        for (int d = runs; d >= 0; d--) {
-            at = moved(at, &job->axes[d], 1);
-            if (++i[d] < job->axes[d].extent)
-                break;
-            at = moved(at, &job->axes[d], 0 - job->axes[d].extent);
-            i[d] = 0;
-        }
+            apply_scattered(job, walk.at, n);
+        fd_walk_on(&walk, 1);
     }
 }
 
 static size_t magnitude(ptrdiff_t step) { return step < 0 ? 0 - (size_t)step : (size_t)step; }
 
-/* Largest steps of y first, so that memory is walked in order; then each axis that continues the next joins it. */
-static int merge_axes(fd_axis *axes, int ndim) {
+/* Largest steps of y first, so that memory is walked in order. */
+static void sort_axes(fd_axis *axes, int ndim) {
     for (int d = 1; d < ndim; d++)
         for (int e = d; e > 0 && magnitude(axes[e - 1].y) < magnitude(axes[e].y); e--) {
             const fd_axis swap = axes[e];
             axes[e] = axes[e - 1];
             axes[e - 1] = swap;
         }
-    int last = -1;
-    for (int d = 0; d < ndim; d++) {
-        const ptrdiff_t extent = (ptrdiff_t)axes[d].extent;
-        if (extent == 1)
-            continue;
-        if (last >= 0 && axes[last].bit == extent * axes[d].bit && axes[last].x == extent * axes[d].x &&
-            axes[last].y == extent * axes[d].y && axes[last].p == extent * axes[d].p) {
-            axes[d].extent *= axes[last].extent;
-            axes[last] = axes[d];
-        } else {
-            axes[++last] = axes[d];
-        }
-    }
-    return last + 1;
 }
 
 /* An axis of `extent` cut into pieces: the axis that counts them. */
@@ -283,7 +247,8 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
         return;
     job.bits_end = bits + last_bit / 8 + 1;
     job.access = fd_access_of(run, n * job.size, x == y, 0);
-    ndim = merge_axes(axes, ndim);
+    sort_axes(axes, ndim);
+    ndim = fd_merge_axes(axes, ndim);
     const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size, 0};
     job.run_axis = ndim > 0 ? axes[--ndim] : single;
     job.tile_axis = single;

@@ -21,13 +21,13 @@ static double rate_at(const double *p, size_t i, int ndim, const size_t *shape, 
     return *(const double *)((const uint8_t *)p + at);
 }
 
-static void dropout_each(void) {
+static void dropout_p_array(void) {
     const size_t rows = 1 + below(most > FEW ? 150 : 12), shape[2] = {rows, 1 + below(60)}, n = shape[0] * shape[1],
                  align = types[dtype].real;
     ptrdiff_t steps[2];
     const double *p = rates_in(2, shape, steps);
-    const fd_rates rates = fd_rates_of(p, 2, shape, steps);
-    const fd_draw draw = fd_draw_each(key, mask.stream, &rates);
+    const fd_p_array rates = fd_p_array_of(p, 2, shape, steps);
+    const fd_draw draw = fd_draw_init_array(key, mask.stream, &rates);
     const fd_values values = {1, 0, 0, below(4) ? p : NULL};
     const uint64_t index = index_of(n);
     const uint8_t *before = operand();
@@ -53,8 +53,8 @@ static void bits_each(void) {
     ptrdiff_t steps[AXES];
     const size_t n = part_of(ndim, shape, places, &first);
     const double *p = rates_in(ndim, shape, steps);
-    const fd_rates rates = fd_rates_of(p, ndim, shape, steps);
-    const fd_draw draw = fd_draw_each(key, mask.stream, &rates);
+    const fd_p_array rates = fd_p_array_of(p, ndim, shape, steps);
+    const fd_draw draw = fd_draw_init_array(key, mask.stream, &rates);
     uint8_t *packed = room((n + 7) / 8, 1, NULL);
     fd_bits(&run, &draw, ndim, shape, places, first, packed);
     for (size_t i = 0; i < n; i++) {
@@ -77,7 +77,7 @@ static void rates_copy(void) {
     size_t want = 0;
     while (want < n && p[want] >= 0 && p[want] <= 1)
         want++;
-    check(fd_rates_copy(&run, p, n, copy) == want, "the first wrong rate", want);
+    check(fd_p_array_copy(&run, p, n, copy) == want, "the first wrong rate", want);
     for (size_t i = 0; copy && want == n && i < n; i++)
         check(copy[i] == p[i] && !signbit(copy[i]), "a copy", i);
 }
