@@ -329,7 +329,7 @@ class DropoutMLPClassifier(_DropoutMLP, MLPClassifier):
     >>> from fastdrop.sklearn import DropoutMLPClassifier
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = DropoutMLPClassifier((256,), dropout=0.5, max_iter=20, random_state=0, tol=0, n_iter_no_change=20)
+    >>> model = DropoutMLPClassifier((256,), dropout=0.5, tol=1e-2, random_state=0)
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
     True
     >>> result = model.monte_carlo(X[1000:] / 16, samples=20, random_state=0)
@@ -365,8 +365,8 @@ class DropoutMLPRegressor(_DropoutMLP, MLPRegressor):
     >>> import numpy as np
     >>> from fastdrop.sklearn import DropoutMLPRegressor
     >>> X = np.linspace(-1, 1, 200)[:, None]
-    >>> model = DropoutMLPRegressor((100,), dropout=0.1, max_iter=500, random_state=0).fit(X, X[:, 0] ** 2)
-    >>> mean, std = model.predict([[0.5], [4.0]], return_std=True)
+    >>> model = DropoutMLPRegressor(hidden_layer_sizes=100, dropout=0.1, tol=1e-3, random_state=0)
+    >>> mean, std = model.fit(X, X[:, 0] ** 2).predict([[0.5], [4.0]], return_std=True)
     >>> bool(std[1] > std[0])
     True
     """
