@@ -50,7 +50,7 @@ _CONSTRAINTS = {
     "max_norm": [Interval(Real, 0, None, closed="neither"), None],
     "thinned": ["boolean"],
 }
-_OWN = (*_CONSTRAINTS, "_rng", "_tape", "_units")
+_OWN = (*_CONSTRAINTS, "_rng", "_tape", "_kept")
 
 
 def _init_of(parent: Any) -> Any:
@@ -85,7 +85,7 @@ class _DropoutMLP(BaseMultilayerPerceptron):
     intercepts_: list[Array]
     _optimizer: Any
     _tape: Any = None  # of the pass under way: what each layer was before it was dropped, and how it was
-    _units: Any = None  # which units the thinned network of this mini-batch keeps
+    _kept: Any = None  # of every layer, where the weights and intercepts of this mini-batch's thinned network stand
 
     def monte_carlo(
         self,
@@ -177,23 +177,24 @@ class _DropoutMLP(BaseMultilayerPerceptron):
             optimizer = getattr(self._optimizer, "optimizer", self._optimizer)
             self._optimizer = optimizer if self.max_norm is None else _MaxNorm(optimizer, self.max_norm)
         rates, whole = self._rates(), (self.coefs_, self.intercepts_)
-        self._units = _kept_units(self.coefs_, rates, self._rng) if self.thinned and any(rates) else None
         try:
-            if self._units is not None:
+            if self.thinned and any(rates):
+                units = _kept_units(self.coefs_, rates, self._rng)
+                layers = zip(self.coefs_, units[:-1], units[1:], strict=True)
+                self._kept = [(rows[:, None] * w.shape[1] + columns, columns) for w, rows, columns in layers]
                 activations = rest[-4]  # the arguments before it depend on the release
-                activations[0] = activations[0][:, self._units[0]]
-                layers = zip(self.coefs_, self._units, self._units[1:], strict=False)
-                self.coefs_ = [w[np.ix_(rows, columns)] for w, rows, columns in layers]
-                self.intercepts_ = [b[columns] for b, columns in zip(self.intercepts_, self._units[1:], strict=True)]
+                activations[0] = activations[0][:, units[0]]
+                self.coefs_ = [w.take(at) for w, (at, _) in zip(self.coefs_, self._kept, strict=True)]
+                self.intercepts_ = [b[columns] for b, (_, columns) in zip(self.intercepts_, self._kept, strict=True)]
             return super()._backprop(X, y, *rest)
         finally:
             self.coefs_, self.intercepts_ = whole
-            self._units = self._tape = None
+            self._kept = self._tape = None
 
     def _forward_pass(self, activations: list[Any]) -> Any:
         if not any(self._rates()):
             return super()._forward_pass(activations)
-        drop = functools.partial(_drop, rng=self._rng) if self._units is None else _scale
+        drop = functools.partial(_drop, rng=self._rng) if self._kept is None else _scale
         self._tape = self._dropped_pass(activations, drop)
         return activations
 
@@ -222,11 +223,10 @@ class _DropoutMLP(BaseMultilayerPerceptron):
         super()._compute_loss_grad(layer, total, activations, deltas, *gradients)
         if self._tape:
             activations[layer] = self._tape[layer][0]  # of which tanh and logistic compute their derivatives
-        if self._units is not None:
-            rows, columns = self._units[layer : layer + 2]
-            for gradient, full, kept in zip(gradients, whole, (np.ix_(rows, columns), columns), strict=True):
+        if self._kept is not None:
+            for gradient, full, at in zip(gradients, whole, self._kept[layer], strict=True):
                 full.fill(0)
-                full[kept] = gradient[layer]
+                full.reshape(-1)[at] = gradient[layer]
                 gradient[layer] = full
 
 

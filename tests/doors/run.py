@@ -22,7 +22,7 @@ OURS = [*PYTEST, "-c", str(HERE.parents[1] / "pyproject.toml")]
 # For each door: what the oldest environment installs, and the newest; and what is run in both.
 DOORS = {
     "sklearn": (
-        {"oldest": ["scikit-learn==1.3.*", "numpy==1.26.*"], "newest": ["scikit-learn"]},
+        {"oldest": ["scikit-learn==1.3.*", "numpy==1.26.*", "scipy==1.11.*"], "newest": ["scikit-learn"]},
         [
             [*OURS, str(HERE / "test_sklearn.py"), str(HERE / "long_sklearn.py")],
             [*PYTEST, "-c", os.devnull, "-p", "swapped_mlp", "--pyargs", "sklearn.neural_network.tests.test_mlp"],

@@ -2,6 +2,7 @@
 
 import inspect
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 MAY_FAIL = dict.fromkeys(
@@ -16,7 +17,10 @@ def checks_of(estimators):
     if "expected_failed_checks" in inspect.signature(parametrize_with_checks).parameters:
         settings["expected_failed_checks"] = lambda estimator: {} if estimator.thinned else MAY_FAIL
 
-    @parametrize_with_checks(estimators, **settings)
+    mark = parametrize_with_checks(estimators, **settings)
+    names, checks = mark.args  # a generator before 1.6, which pytest does not like
+
+    @pytest.mark.parametrize(names, list(checks), **mark.kwargs)
     def test(estimator, check):
         check(estimator)
 
