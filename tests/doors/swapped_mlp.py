@@ -47,7 +47,10 @@ def swapped(ours):
 
 
 for name in ("MLPClassifier", "MLPRegressor"):
-    setattr(sklearn.neural_network, name, swapped(getattr(fastdrop.sklearn, f"Dropout{name}")))
+    cls = swapped(getattr(fastdrop.sklearn, f"Dropout{name}"))
+    cls.__name__ = cls.__qualname__ = name
+    globals()[name] = cls  # where pickle looks for it
+    setattr(sklearn.neural_network, name, cls)
 
 
 def pytest_terminal_summary(terminalreporter):
