@@ -14,7 +14,7 @@ from setuptools.command.build_py import build_py
 
 CORE = [path for path in sorted(glob.glob("csrc/*.c") + glob.glob("csrc/kernels/*.c")) if path != "csrc/example.c"]
 HEADERS = sorted(glob.glob("csrc/*.h") + glob.glob("csrc/kernels/*.h"))
-EXTENSIONS = ("_alpha", "_checks", "_core", "_engine", "_mask", "_residual", "_rng", "_samples", "_thinned")
+EXTENSIONS = sorted(glob.glob("src/fastdrop/_core/*.pyx"))
 # The mask's arithmetic is exact and the scale's is IEEE: no contraction, no -march, and these undo what CFLAGS and
 # LDFLAGS may ask for. When linking too: fast mathematics would add code that flushes subnormals in the whole process.
 IEEE = ["-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-fno-finite-math-only", "-fno-associative-math"]
@@ -54,7 +54,7 @@ class BuildExt(build_ext):
     def build_extensions(self):
         if self.has_openmp():
             for extension in self.extensions:
-                if extension.name == "fastdrop._engine":
+                if extension.name == "fastdrop._core.binding":
                     extension.extra_compile_args.append("-fopenmp")
                     extension.extra_link_args.append("-fopenmp")
         else:
@@ -68,10 +68,11 @@ class BuildExt(build_ext):
             copy_vectors("src/fastdrop")
 
 
-def extension(name):
+def extension(path):
+    name = os.path.splitext(os.path.basename(path))[0]
     return Extension(
-        f"fastdrop.{name}",
-        [f"src/fastdrop/{name}.pyx"] + (CORE if name == "_engine" else []),
+        f"fastdrop._core.{name}",
+        [path] + (CORE if name == "binding" else []),
         depends=HEADERS,
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[
@@ -90,13 +91,13 @@ setup(
     cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
     options={"build": {"build_base": scratch.name}, "egg_info": {"egg_base": scratch.name}} if scratch else {},
     ext_modules=cythonize(
-        [extension(name) for name in EXTENSIONS],
+        [extension(path) for path in EXTENSIONS],
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,
             "wraparound": False,
             "cdivision": True,
-            "freethreading_compatible": True,  # _rng.pyx locks its state; the rest is made once or thread by thread
+            "freethreading_compatible": True,  # rng.pyx locks its state; the rest is made once or thread by thread
         },
         build_dir=scratch and scratch.name,
         force=True,  # C made with another NumPy's declarations may lie about

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", "csrc/README.md", "docs", "benchmarks/README.md", "benchmarks/core.c"]
 PAGES += ["tests/statistics/README.md"]
-PROGRAMS = r"(?:(?:\.venv/bin/)?(?:python3?|pip|pytest)|cc|gcc|clang|ruff|mypy|cython-lint|clang-format|\./\w+)"
+PROGRAMS = r"(?:(?:\.venv/bin/)?(?:python3?|pip|pytest)|cc|gcc|clang|ruff|mypy|cython-lint|clang-format|\.(?:ci)?/\w+)"
 COMMAND = rf"{PROGRAMS}(?: .+)?"
 
 ELSEWHERE = ""  # run by .ci/run itself, which would take long to do twice
@@ -25,7 +25,7 @@ SHORT = {
     r"python -m pytest benchmarks .*": ELSEWHERE,
     r"python3?|pip|pytest|cc|gcc|clang": ELSEWHERE,  # a program that a sentence names, not a command
     r"pip install (.*)": r"pip install -q --dry-run --no-deps \1",
-    r"(?:ruff check|ruff format|mypy|cython-lint src|clang-format .*)": ELSEWHERE,
+    r"\.ci/\w+": ELSEWHERE,
     r"python -m fastdrop demo(?: --layer NAME)?": "python -m fastdrop demo --layer spatial --seeds 1 --epochs 2",
     r"python -m fastdrop bench": "python -m fastdrop bench --quick --only 'small calls'",
     r"python tests/c/run\.py": "python tests/c/run.py native",

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from fastdrop._benchmark.questions import questions
+from fastdrop._commands.benchmark.questions import questions
 
 medians: dict[tuple[str, str], dict[str, float]] = {}
 

@@ -1,7 +1,7 @@
 /*
  * The C entry points beside the roof, in turn: the core's own speed, without what a Python call adds. From the top:
  *
- *   cc -O2 -march=native -fopenmp -c src/fastdrop/_benchmark/roof.c -o roof.o
+ *   cc -O2 -march=native -fopenmp -c src/fastdrop/_commands/benchmark/roof.c -o roof.o
  *   cc -O2 -std=c11 -fopenmp -ffp-contract=off -Icsrc benchmarks/core.c roof.o \
  *       $(find csrc -name '*.c' ! -name example.c) -o core
  *   ./core [quick | WORK]

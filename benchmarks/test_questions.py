@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from fastdrop._benchmark.cases import Data, Missing
-from fastdrop._benchmark.measure import checked
+from fastdrop._commands.benchmark.cases import Data, Missing
+from fastdrop._commands.benchmark.measure import checked
 
 data_of = functools.lru_cache(maxsize=1)(Data)  # contenders on one case run one after the other
 

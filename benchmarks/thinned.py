@@ -12,9 +12,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import fastdrop as fd
-from fastdrop._demo.members import MEMBERS
-from fastdrop._demo.thinned import Descent
-from fastdrop._demo.training import BATCH, split
+from fastdrop._commands.demo.members import MEMBERS
+from fastdrop._commands.demo.thinned import Descent
+from fastdrop._commands.demo.training import BATCH, split
 from fastdrop.network import SGD, ReLU, accuracy, train_epoch
 
 SAMPLES, UNITS, P, LR, ROUNDS = 512, 1024, 0.5, 1e-4, 31

@@ -34,9 +34,9 @@ def pytest_cmdline_main(config):
 def backend(request):
     """The test runs on every backend of this processor."""
     old = fd.backend()
-    fd._engine.set_backend(request.param)
+    fd._core.binding.set_backend(request.param)
     yield request.param
-    fd._engine.set_backend(old)
+    fd._core.binding.set_backend(old)
 
 
 @pytest.fixture(params=THREADS, ids="t{}".format)

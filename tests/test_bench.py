@@ -13,12 +13,12 @@ import fastdrop as fd
 from fastdrop.__main__ import main
 
 pytest.importorskip("rich")
-import fastdrop._benchmark as benchmark
-from fastdrop._benchmark import measure, report
-from fastdrop._benchmark.cases import Case, Data, Missing, Run
-from fastdrop._benchmark.checks import WrongError
-from fastdrop._benchmark.measure import Result
-from fastdrop._benchmark.questions import Question, questions
+import fastdrop._commands.benchmark as benchmark
+from fastdrop._commands.benchmark import measure, report
+from fastdrop._commands.benchmark.cases import Case, Data, Missing, Run
+from fastdrop._commands.benchmark.checks import WrongError
+from fastdrop._commands.benchmark.measure import Result
+from fastdrop._commands.benchmark.questions import Question, questions
 
 CASE = Case("asked", 64)
 
@@ -143,7 +143,7 @@ def test_a_wrong_result_is_an_error(question, case, name, restored_threads):
             with pytest.raises(WrongError):
                 question.check_of(name)(case, data.base, spoil(y))
     finally:
-        fd._engine.set_backend(before)
+        fd._core.binding.set_backend(before)
     assert callable(right.call)
 
 
@@ -244,7 +244,7 @@ def interrupted(case):
 
 def test_an_interrupted_run_writes_what_it_has(monkeypatch, tmp_path, capsys, restored_threads):
     def others(case):
-        fd._engine.set_backend("portable")
+        fd._core.binding.set_backend("portable")
         fd.set_num_threads(3)
         return right(case)
 

@@ -13,7 +13,7 @@ import pytest
 
 import fastdrop as fd
 from fastdrop.__main__ import main
-from fastdrop._demo.members import MEMBERS
+from fastdrop._commands.demo.members import MEMBERS
 from fastdrop.network import SGD, Network, softmax_cross_entropy, train_epoch
 
 needs_extras = pytest.mark.skipif(
@@ -190,7 +190,7 @@ def test_a_missing_extra_is_one_line(arguments, missing, tmp_path):
 
 
 def test_another_module_that_is_missing_is_a_traceback(monkeypatch):
-    monkeypatch.setitem(sys.modules, "fastdrop._info", None)
+    monkeypatch.setitem(sys.modules, "fastdrop._commands.info", None)
     with pytest.raises(ModuleNotFoundError):
         main(["info"])
 
@@ -204,7 +204,7 @@ def test_version(capsys):
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_layer_goes_by_its_class_too(name, monkeypatch):
-    run, layers = pytest.importorskip("fastdrop._demo.run"), []
+    run, layers = pytest.importorskip("fastdrop._commands.demo.run"), []
     monkeypatch.setattr(run, "demo", lambda layer, **options: layers.append(layer))
     title = "Dropout" if name == "dropout" else MEMBERS[name].title
     assert [main(["demo", "--layer", given]) for given in (name, title, title.lower())] == [0, 0, 0]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import fastdrop as fd
-from fastdrop._demo.members import MEMBERS
-from fastdrop._layer import Layer
+from fastdrop._commands.demo.members import MEMBERS
+from fastdrop.layers.base import Layer
 from fastdrop.network import Linear, softmax_cross_entropy
 
 needs_extras = pytest.mark.skipif(
@@ -66,7 +66,7 @@ def test_gradients(name):
 @needs_extras
 @pytest.mark.parametrize("name", MEMBERS)
 def test_what_is_printed(name, capsys):
-    run = pytest.importorskip("fastdrop._demo.run")
+    run = pytest.importorskip("fastdrop._commands.demo.run")
     run.demo(name, seeds=1, epochs=2, plot_path=None)
     printed = capsys.readouterr().out
     member = MEMBERS[name]
@@ -77,7 +77,7 @@ def test_what_is_printed(name, capsys):
 
 @needs_extras
 def test_a_thinned_network_learns_what_unit_dropout_does():
-    training = pytest.importorskip("fastdrop._demo.training")
+    training = pytest.importorskip("fastdrop._commands.demo.training")
     runs = [training.train(MEMBERS["thinned"], 0, 0.05, 5, lambda: None, on=on) for on in (False, True)]
     weights = [[layer.w for layer in run.network.layers if hasattr(layer, "w")] for run in runs]
     for full, thinned in zip(*weights, strict=True):
@@ -89,17 +89,17 @@ def test_a_thinned_network_learns_what_unit_dropout_does():
 
 @pytest.fixture
 def training():
-    return pytest.importorskip("fastdrop._demo.training")
+    return pytest.importorskip("fastdrop._commands.demo.training")
 
 
 @pytest.fixture
 def report():
-    return pytest.importorskip("fastdrop._demo.report")
+    return pytest.importorskip("fastdrop._commands.demo.report")
 
 
 @pytest.fixture
 def timing():
-    return pytest.importorskip("fastdrop._demo.timing")
+    return pytest.importorskip("fastdrop._commands.demo.timing")
 
 
 @needs_extras

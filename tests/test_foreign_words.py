@@ -33,7 +33,7 @@ def test_names(name, ours):
 
 
 def test_every_name_it_gives_is_there():
-    from fastdrop._words import NAMES
+    from fastdrop._foreign_words import NAMES
 
     for name, ours in NAMES.items():
         assert name not in fd.__all__

@@ -48,7 +48,14 @@ def except_for(paths, *names):
 def test_there_is_something_to_read():
     kernels = {path.name for path in KERNELS.iterdir()}
     assert kernels >= {"portable.c", "avx2.c", "avx512.c", "neon.c"}
-    assert kernels >= {"stream_tpl.h", "reals_tpl.h", "draw_p_array_tpl.h", "apply_tpl.h", "values_tpl.h", "backend_tpl.h"}
+    assert kernels >= {
+        "stream_tpl.h",
+        "reals_tpl.h",
+        "draw_p_array_tpl.h",
+        "apply_tpl.h",
+        "values_tpl.h",
+        "backend_tpl.h",
+    }
     assert len(UNITS) > 5
     assert CYTHON
     assert PYTHON

@@ -39,8 +39,10 @@ needs_sources = pytest.mark.skipif(not PACKAGE.is_dir(), reason="no sources besi
 def documented(module):
     """The docstrings of a module, its functions, its classes and their members, compiled ones too, by name."""
     docs = {module.__name__: module.__doc__}
-    for name, thing in vars(module).items():
-        if getattr(thing, "__module__", None) != module.__name__ or not (inspect.isclass(thing) or callable(thing)):
+    public = {name: getattr(fd, name) for name in fd.__all__} if module is fd else {}
+    for name, thing in {**vars(module), **public}.items():
+        own = getattr(thing, "__module__", None) == module.__name__ or name in public
+        if not own or not (inspect.isclass(thing) or callable(thing)):
             continue
         docs[name] = thing.__doc__
         if inspect.isclass(thing):
@@ -92,9 +94,9 @@ def signature(thing):
 
 
 @needs_sources
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.pyi")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.pyi")), ids=lambda path: path.stem)
 def test_stubs_agree_with_the_compiled_modules(path):
-    module, count = importlib.import_module(f"fastdrop.{path.stem}"), 0
+    module, count = importlib.import_module(f"fastdrop.{path.parent.name}.{path.stem}"), 0
     for name, declared in stub_signatures(path):
         thing = module
         for part in name.split("."):
@@ -130,7 +132,9 @@ def test_the_package_is_typed_and_licensed():
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("run from a build folder, not installed")
     assert "LICENSE" in {file.name for file in files}
-    assert all(Path(fd.__file__).with_name(name).exists() for name in ("py.typed", "_core.pyi", "_rng.pyi"))
+    assert all(
+        Path(fd.__file__).with_name(name).exists() for name in ("py.typed", "_core/dropout.pyi", "_core/rng.pyi")
+    )
 
 
 # The sdist
@@ -166,7 +170,7 @@ def sdist(tmp_path_factory):
             shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, checkout / name)
-    for pyx in (checkout / "src" / "fastdrop").glob("*.pyx"):  # newer than the sources: Cython leaves them
+    for pyx in (checkout / "src" / "fastdrop").rglob("*.pyx"):  # newer than the sources: Cython leaves them
         pyx.with_suffix(".c").write_text("", encoding="utf-8")
         pyx.with_suffix(".cpython-311.so").write_text("", encoding="utf-8")
     python("-c", f"from setuptools import build_meta; build_meta.build_sdist({str(out)!r})", cwd=checkout)
@@ -183,11 +187,13 @@ def test_what_the_sdist_holds(sdist):
     suffixes = {".c", ".h", ".md", ".py", ".pyx", ".pxd", ".pxi", ".pyi", ".json", ".typed"}
     wanted = {path for path in wanted if path.suffix in suffixes and "__pycache__" not in path.parts}
     wanted = {
-        str(path.relative_to(ROOT)) for path in wanted if path.parent != PACKAGE or path.suffix not in (".c", ".json")
+        str(path.relative_to(ROOT))
+        for path in wanted
+        if path.parent not in (PACKAGE, PACKAGE / "_core") or path.suffix not in (".c", ".json")
     }
     assert wanted | {"LICENSE", "README.md", "CHANGELOG.md", "setup.py", "pyproject.toml"} <= held
     assert {name for name in held if name.endswith((".so", ".pyc"))} == set()
-    assert list((sdist / "src" / "fastdrop").glob("*.c")) == []  # Cython's
+    assert [path for path in (sdist / "src" / "fastdrop").rglob("*.c") if path.name != "roof.c"] == []  # Cython's
     about = (sdist / "PKG-INFO").read_text(encoding="utf-8")
     assert f"\nName: numpy-fastdrop\nVersion: {fd.__version__}\n" in about
     assert "\nLicense-Expression: MIT\n" in about
@@ -246,7 +252,7 @@ def test_the_wheel_is_stripped(built):
 
 def test_what_the_wheel_holds(built):
     held = {path.name for path in (built / "fastdrop").rglob("*")}
-    assert {"vectors.json", "py.typed", "_core.pyi", "roof.c", "hook-fastdrop.py"} <= held
+    assert {"vectors.json", "py.typed", "dropout.pyi", "roof.c", "hook-fastdrop.py"} <= held
     assert not {name for name in held if name.endswith((".pyx", ".c")) and name != "roof.c"}
 
 
@@ -292,7 +298,7 @@ def test_a_frozen_program(tmp_path):
         pytest.skip("run from a build folder, not installed")
     program = """if True:
         import fastdrop
-        from fastdrop._selftest import selftest
+        from fastdrop._commands.selftest import selftest
         [getattr(fastdrop, name) for name in fastdrop.__all__]
         raise SystemExit(not selftest())"""
     (tmp_path / "app.py").write_text(program, encoding="utf-8")
@@ -332,7 +338,7 @@ def test_no_file_is_opened_without_an_encoding():
 
 
 @pytest.mark.parametrize(
-    "code", ["import fastdrop as fd; fd.show_config()", "from fastdrop._selftest import *; selftest()"]
+    "code", ["import fastdrop as fd; fd.show_config()", "from fastdrop._commands.selftest import *; selftest()"]
 )
 def test_no_warning_of_an_encoding(code):
     python("-X", "warn_default_encoding", "-W", "error", "-c", code)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import assert_same
 
-from fastdrop._thinned import descend, gather, scatter
+from fastdrop._core.packed import descend, gather, scatter
 
 DTYPES = [np.dtype("f4"), np.dtype("f8")]
 LAYOUTS = {

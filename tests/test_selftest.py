@@ -9,8 +9,8 @@ from test_cli import run
 from test_vectors import SECTIONS, spoilt
 
 import fastdrop as fd
-from fastdrop import _selftest
 from fastdrop.__main__ import main
+from fastdrop._commands import selftest as _selftest
 
 LINES = [("any", name) for name in _selftest.KEYS]
 LINES += [(backend, name) for backend in fd.backends() for name in _selftest.MASKS]

@@ -150,7 +150,7 @@ def test_settings_change_while_a_call_runs():
         while not stop.is_set():
             for n in (1, 3, 2, 7):
                 fd.set_num_threads(n)
-                fd._engine.set_backend(fd.backends()[n % len(fd.backends())])
+                fd._core.binding.set_backend(fd.backends()[n % len(fd.backends())])
                 fd.get_num_threads(), fd.show_config(mode="dicts")
 
     changer = threading.Thread(target=change)
@@ -160,7 +160,7 @@ def test_settings_change_while_a_call_runs():
     finally:
         stop.set()
         changer.join()
-        fd._engine.set_backend(backend)
+        fd._core.binding.set_backend(backend)
     assert together == [[one] * 6 for one in alone]
 
 
@@ -354,20 +354,20 @@ def tree(folder, cgroup, mountinfo, groups):
 
 @pytest.mark.parametrize(("cgroup", "mountinfo", "groups", "cpus"), QUOTAS.values(), ids=QUOTAS)
 def test_what_the_control_groups_grant(cgroup, mountinfo, groups, cpus, tmp_path):
-    assert fd._threads.quota(tree(tmp_path, cgroup, mountinfo, groups)) == cpus
+    assert fd._core.cpus.quota(tree(tmp_path, cgroup, mountinfo, groups)) == cpus
 
 
 def test_no_control_groups(tmp_path):
-    assert fd._threads.quota(str(tmp_path)) is None
+    assert fd._core.cpus.quota(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize(("granted", "threads"), [(3, 3), (64, 8), (None, 8)])
 def test_threads_from_the_control_group(granted, threads, monkeypatch):
-    monkeypatch.setattr(fd._threads, "quota", lambda: granted)
+    monkeypatch.setattr(fd._core.cpus, "quota", lambda: granted)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
     for name in ("FASTDROP_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    assert fd._threads.default_threads() == (threads, "the CPUs this process may use")
+    assert fd._core.cpus.default_threads() == (threads, "the CPUs this process may use")
 
 
 def test_an_openmp_limit_caps_the_calling_thread():
@@ -579,11 +579,11 @@ def test_a_signal_ends_a_long_call_between_its_parts(name, long):
     r, out = fd.Rng(5), np.full(LONG, 7.0)
     fd.set_num_threads(1)
     old = fd.backend()
-    fd._engine.set_backend("portable")
+    fd._core.binding.set_backend("portable")
     try:
         interrupted(lambda: LONG_CALLS[name](long, r, out))
     finally:
-        fd._engine.set_backend(old)
+        fd._core.binding.set_backend(old)
     assert (out[:9] if name == "strided" else out[-9:]).tolist() == [7] * 9
     assert r.counter == (0 if name == "mc" else 1)
 

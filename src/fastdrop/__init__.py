@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, Any
 # First of all: where NumPy refuses a sub-interpreter, the extensions would already have bound themselves to it.
 import numpy as _numpy  # noqa: F401
 
-from ._core import bernoulli, dropout, dropout_backward
-from ._engine import backend, backends, get_num_threads, num_threads, set_num_threads
-from ._mask import Mask
-from ._rng import Rng
+from ._core.binding import backend, backends, get_num_threads, num_threads, set_num_threads
+from ._core.dropout import bernoulli, dropout, dropout_backward
+from ._core.mask import Mask, _rebuild_mask  # noqa: F401 (pickles name it here)
+from ._core.rng import Rng, _rebuild_rng  # noqa: F401 (as above)
 from ._version import __version__
-from .layers import Dropout, StandardDropout
+from .layers.dropout import Dropout, StandardDropout
 
 if TYPE_CHECKING:
-    from ._alpha import alpha_dropout
-    from ._config import show_config
+    from ._core.alpha import alpha_dropout
+    from ._core.config import show_config
+    from ._core.fused import bias_dropout_residual, bias_dropout_residual_backward
+    from ._core.samples import mc_dropout
     from ._monte_carlo import MonteCarlo, monte_carlo
-    from ._residual import bias_dropout_residual, bias_dropout_residual_backward
-    from ._samples import mc_dropout
-    from .alpha import AlphaDropout, FeatureAlphaDropout
-    from .dropblock import DropBlock
-    from .embedding import EmbeddingDropout
-    from .gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
-    from .structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
-    from .thinned import ThinnedLinear
+    from .layers.alpha import AlphaDropout, FeatureAlphaDropout
+    from .layers.dropblock import DropBlock
+    from .layers.embedding import EmbeddingDropout
+    from .layers.gaussian import GaussianDropout, GaussianNoise, gaussian_dropout
+    from .layers.structured import DropConnect, DropPath, LockedDropout, SpatialDropout, UnitDropout
+    from .layers.thinned import ThinnedLinear
 
 __all__ = [
     "AlphaDropout",
@@ -64,17 +64,17 @@ __all__ = [
 
 # What most programs never ask for is imported when it is: the import of fastdrop stays quick.
 _LATER = {
-    "_alpha": ("alpha_dropout",),
-    "_config": ("show_config",),
+    "_core.alpha": ("alpha_dropout",),
+    "_core.config": ("show_config",),
+    "_core.fused": ("bias_dropout_residual", "bias_dropout_residual_backward"),
+    "_core.samples": ("mc_dropout",),
     "_monte_carlo": ("MonteCarlo", "monte_carlo"),
-    "_residual": ("bias_dropout_residual", "bias_dropout_residual_backward"),
-    "_samples": ("mc_dropout",),
-    "alpha": ("AlphaDropout", "FeatureAlphaDropout"),
-    "dropblock": ("DropBlock",),
-    "embedding": ("EmbeddingDropout",),
-    "gaussian": ("GaussianDropout", "GaussianNoise", "gaussian_dropout"),
-    "structured": ("DropConnect", "DropPath", "LockedDropout", "SpatialDropout", "UnitDropout"),
-    "thinned": ("ThinnedLinear",),
+    "layers.alpha": ("AlphaDropout", "FeatureAlphaDropout"),
+    "layers.dropblock": ("DropBlock",),
+    "layers.embedding": ("EmbeddingDropout",),
+    "layers.gaussian": ("GaussianDropout", "GaussianNoise", "gaussian_dropout"),
+    "layers.structured": ("DropConnect", "DropPath", "LockedDropout", "SpatialDropout", "UnitDropout"),
+    "layers.thinned": ("ThinnedLinear",),
 }
 
 
@@ -83,7 +83,7 @@ def __getattr__(name: str) -> Any:
         if name in names:
             value = globals()[name] = getattr(importlib.import_module(f".{module}", __name__), name)
             return value
-    from ._words import NAMES
+    from ._foreign_words import NAMES
 
     here = f": it is fastdrop.{NAMES[name]} here" if name in NAMES else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{here}")

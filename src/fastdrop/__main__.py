@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import _output
+from ._commands import output as _output
 from ._version import __version__
 
 PICTURES = ".png", ".pdf", ".svg"
@@ -47,14 +47,14 @@ def _picture(text: str) -> Path:
 
 def _layer(text: str) -> str:
     """The name of a member of the family, which may be given as its class too."""
-    from ._demo.members import MEMBERS
+    from ._commands.demo.members import MEMBERS
 
     titles = {member.title.lower(): name for name, member in MEMBERS.items()}
     return titles.get(text.lower(), text)
 
 
 def _info(args: argparse.Namespace) -> None:
-    from ._info import info
+    from ._commands.info import info
 
     info()
 
@@ -62,7 +62,7 @@ def _info(args: argparse.Namespace) -> None:
 def _bench(args: argparse.Namespace) -> None:
     if args.plot:
         import matplotlib  # noqa: F401  where it is missing, say so before the work
-    from ._benchmark import bench
+    from ._commands.benchmark import bench
 
     if not bench(quick=args.quick, only=args.only, json_path=args.json, plot_path=args.plot):
         sys.exit(1)
@@ -71,20 +71,20 @@ def _bench(args: argparse.Namespace) -> None:
 def _demo(args: argparse.Namespace) -> None:
     if args.plot:
         import matplotlib  # noqa: F401
-    from ._demo.run import demo
+    from ._commands.demo.run import demo
 
     demo(args.layer, seeds=args.seeds, epochs=args.epochs, plot_path=args.plot)
 
 
 def _selftest(args: argparse.Namespace) -> None:
-    from ._selftest import selftest
+    from ._commands.selftest import selftest
 
     if not selftest():
         sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ._demo.members import MEMBERS
+    from ._commands.demo.members import MEMBERS
 
     parser = argparse.ArgumentParser(prog="python -m fastdrop", description="Dropout for NumPy at the speed of memory.")
     parser.add_argument("--version", action="version", version=f"fastdrop {__version__}")

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import natural, refuse_masked
-from ._rng import Rng, own_rng
-from ._statistics import Statistics, entropy
+from ._core.arguments import natural, refuse_masked
+from ._core.rng import Rng, own_rng
+from ._moments import Statistics, entropy
+from ._public import public
 
 if TYPE_CHECKING:
     from typing import SupportsIndex
 
     from numpy.typing import ArrayLike, DTypeLike
 
-    from ._layer import Array
-    from ._rng import AnyRng
+    from ._core.rng import AnyRng
+    from .layers.base import Array
 
     Function = Callable[[Array, Rng], ArrayLike]
 
 
+@public
 class MonteCarlo:
     """What `monte_carlo` found out; y stands for an output of f.
 
@@ -94,6 +96,7 @@ class MonteCarlo:
             )
 
 
+@public
 def monte_carlo(
     f: Function,
     x: ArrayLike,

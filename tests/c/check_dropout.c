@@ -9,12 +9,8 @@ void check_modes(const drop *call, uint64_t index, size_t n) {
         int in_place;
         size_t y_shift, cache_bytes; /* the shift is in reals */
         int prefetch;
-    } modes[] = {{"in-place", 1, 1, 0, 1},
-                 {"in-place-plain", 1, 1, 0, 0},
-                 {"apart", 0, 1, SIZE_MAX, 1},
-                 {"nontemporal", 0, 0, 0, 0},
-                 {"nontemporal-prefetched", 0, 0, 0, 1},
-                 {"odd", 0, 1, 4096, 1}};
+    } modes[] = {{"in-place", 1, 1, 0, 1},    {"in-place-plain", 1, 1, 0, 0},         {"apart", 0, 1, SIZE_MAX, 1},
+                 {"nontemporal", 0, 0, 0, 0}, {"nontemporal-prefetched", 0, 0, 0, 1}, {"odd", 0, 1, 4096, 1}};
     const fd_dtype d = call->d;
     const fd_values *values = &call->meant;
     const size_t size = fd_itemsize(d), bytes = n * size + 2 * GUARD;

@@ -173,7 +173,7 @@ static const uint8_t *operand(void) { return input + size * below(64); }
 #include "p_array_calls.h"
 
 static void (*const calls[])(void) = {dropout,  dropout_p_array, bits,    bits_each, rates_copy, apply,
-                                      residual, backward,     samples, gather,    scatter,    descend};
+                                      residual, backward,        samples, gather,    scatter,    descend};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;

@@ -27,9 +27,9 @@ first = itemgetter(0)
 @pytest.fixture(autouse=True, params=fd.backends())
 def every_backend(request):
     old = fd.backend()
-    fd._engine.set_backend(request.param)
+    fd._core.binding.set_backend(request.param)
     yield
-    fd._engine.set_backend(old)
+    fd._core.binding.set_backend(old)
 
 
 def draw_x(data, shape=None, dtype=None):

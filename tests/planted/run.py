@@ -3,8 +3,8 @@
 The faults are in faults/*.toml. Each is planted alone in a copy of the checkout, what it touches is built again, and
 the tests that ought to notice are run until one fails. They are run without a fault first, so that a failure means
 something. One line for each fault, the survivors last; exit status 1 if a fault survives, or if one that is argued to
-change nothing is noticed. `--only` takes a part of an id, as in `strided.c` or `_rng.pyx:3`; `--short` takes the first
-fault of each subject.
+change nothing is noticed. `--only` takes a part of an id, as in `strided.c` or `rng.pyx:3`; `--short` takes the
+first fault of each subject.
 """
 
 import argparse

@@ -140,7 +140,8 @@ static uint64_t window(const operands *in, const fd_run *run) {
         for (size_t i = 0; i < some(in, COUNT(indices)); i++) {
             const uint64_t stride[] = {i % 2 ? in->n : in->n + 9000, 1};
             const fd_p_array rates = fd_p_array_of((const double *)(const void *)in->p, 2, shape, step);
-            const fd_draw draw = p < some(in, COUNT(ps)) ? fd_draw_init(key, 4, ps[p]) : fd_draw_init_array(key, 4, &rates);
+            const fd_draw draw =
+                p < some(in, COUNT(ps)) ? fd_draw_init(key, 4, ps[p]) : fd_draw_init_array(key, 4, &rates);
             uint8_t *bits = take(in->where, bytes);
             fd_bits(run, &draw, 2, shape, stride, indices[i], bits);
             sum = digest(sum, bits, bytes);

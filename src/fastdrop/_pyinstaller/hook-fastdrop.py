@@ -5,7 +5,7 @@ The benchmark, the demo and what they draw with are left to programs that import
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-LEFT_OUT = ("fastdrop.__main__", "fastdrop._benchmark", "fastdrop._demo", "fastdrop._pyinstaller")
+LEFT_OUT = ("fastdrop.__main__", "fastdrop._commands.benchmark", "fastdrop._commands.demo", "fastdrop._pyinstaller")
 hiddenimports = collect_submodules("fastdrop", filter=lambda name: not name.startswith(LEFT_OUT))
 datas = collect_data_files("fastdrop", includes=["vectors.json"])
 # What the doors to other libraries import, they import only where those are there.

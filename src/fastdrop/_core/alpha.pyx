@@ -1,0 +1,78 @@
+"""Alpha dropout, in the one pass of dropout: only what becomes of an element differs."""
+
+cimport numpy as cnp
+from libc.math cimport sqrt
+
+from .arguments cimport floating, probability, with_axis
+from .mask cimport Mask
+from .rng cimport row_of
+from .c_fastdrop cimport FD_C64, fd_dtype, fd_values
+
+from .indices import resolve
+from .._public import public
+
+cnp.import_array()
+
+
+# SELU's limit for large negative inputs, -scale * alpha: Klambauer et al. 2017, with PyTorch's digits.
+cdef double ALPHA = -1.7580993408473766
+
+
+cdef fd_values alpha_values(double p) noexcept:
+    """What alpha dropout makes of an element: a * x + b where kept, a * ALPHA + b where dropped."""
+    cdef double a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+    return fd_values(a, -a * ALPHA * p, a * ALPHA * (1 - p), NULL)
+
+
+@public
+def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits"):
+    """Drop elements to SELU's negative limit, and restore mean and variance by an affine map.
+
+    Parameters
+    ----------
+    x : array_like
+        Of dtype float16, bfloat16, float32 or float64; any shape and layout.
+    p : float
+        The probability of dropping, 0 <= p <= 1: a number, since mean and variance are restored for one p.
+    rng, out, noise_shape, offset, window, store
+        As in `dropout`.
+
+    Returns
+    -------
+    y : ndarray
+        ``a * x + b`` where kept, ``a * alpha' + b`` where dropped, with ``alpha' = -1.7580993408473766``,
+        ``a = 1 / sqrt((alpha'**2 * p + 1) * (1 - p))`` and ``b = -a * alpha' * p``; +0.0 everywhere at p = 1.
+    mask : Mask
+        For `dropout_backward`: its `scale` is a.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written or drawn.
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> x = np.random.default_rng(0).standard_normal(100_000)
+    >>> y, mask = fd.alpha_dropout(x, 0.2, rng=0)
+    >>> bool(abs(y.mean()) < 0.02), bool(abs(y.std() - 1) < 0.02)
+    (True, True)
+    """
+    cdef fd_dtype dtype
+    cdef cnp.ndarray source = floating(x, "x", &dtype)
+    cdef Mask mask = Mask.__new__(Mask)
+    cdef fd_values values
+    if dtype >= FD_C64:
+        raise TypeError(f"x must have a real dtype, got {source.dtype}: alpha dropout has no complex form")
+    if with_axis(p, "p") is not None:
+        raise TypeError(f"p must be a real number, got {type(p).__name__}: alpha dropout's mean and variance are those "
+                        "of one p")
+    mask.shape, mask.drawn, mask.rate = (<object> source).shape, True, probability(p)
+    values = alpha_values(mask.rate)
+    mask.factor = values.scale
+    mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
+    return mask.forward(dtype, source, out, rng, store, &values)

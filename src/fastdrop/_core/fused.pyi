@@ -1,0 +1,24 @@
+from typing import Any, SupportsFloat, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .arguments import Store
+from .mask import Mask
+from .rng import AnyRng
+
+_D = TypeVar("_D", bound=np.inexact[Any])
+
+def bias_dropout_residual(
+    x: NDArray[_D],
+    bias: ArrayLike | None,
+    residual: ArrayLike | None,
+    p: SupportsFloat = 0.5,
+    *,
+    rng: AnyRng = None,
+    out: NDArray[_D] | None = None,
+    store: Store = "bits",
+) -> tuple[NDArray[_D], Mask]: ...
+def bias_dropout_residual_backward(
+    dy: NDArray[_D], mask: Mask, *, out: NDArray[_D] | None = None
+) -> tuple[NDArray[_D], NDArray[_D] | None, NDArray[_D] | None]: ...

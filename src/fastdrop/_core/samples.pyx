@@ -1,0 +1,96 @@
+"""Many samples of dropout of one array, which is read once."""
+
+import numpy as np
+
+cimport numpy as cnp
+
+from .arguments cimport check_apart, contiguous, floating, output
+from .binding cimport draw_samples, fold_in
+from .mask cimport Mask
+from .rng cimport Rng, as_rng, row_of
+from .c_fastdrop cimport fd_dtype, fd_key, fd_values
+
+from .arguments import natural
+from .indices import resolve
+from .rng import own_rng
+from .._public import public
+
+cnp.import_array()
+
+
+@public
+def mc_dropout(x, p, samples, *, rng=None, out=None):
+    """Draw many samples of dropout of one array, which is read once: Monte Carlo dropout.
+
+    Parameters
+    ----------
+    x : array_like
+        As in `dropout`.
+    p : float or array_like
+        The probability of dropping, 0 <= p <= 1; an array that broadcasts to x's shape gives each unit its own.
+    samples : int
+        How many, at least 1.
+    rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
+        Sample t is the first draw of ``rng.fold_in(t)``: an Rng gives its key and no stream, and the same samples at
+        every call. None: a new key at every call.
+    out : ndarray, optional
+        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, apart from x and from an array `p`.
+
+    Returns
+    -------
+    ndarray
+        Of shape ``(samples, *x.shape)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is written or drawn.
+
+    Notes
+    -----
+    A call that takes long looks at signals between its parts, so Ctrl-C ends it: what `out` holds is then undefined.
+    With an array `p` x is read once for each sample.
+
+    References
+    ----------
+    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
+
+    Examples
+    --------
+    >>> import fastdrop as fd, numpy as np
+    >>> rng = fd.Rng(0)
+    >>> y = fd.mc_dropout(np.ones(4), 0.5, 3, rng=rng)
+    >>> np.array_equal(y[2], fd.dropout(np.ones(4), 0.5, rng=rng.fold_in(2))[0])
+    True
+    """
+    cdef fd_dtype dtype
+    cdef cnp.ndarray source = floating(x, "x", &dtype), y, into
+    cdef Mask mask = Mask.__new__(Mask)  # of one sample after the other
+    cdef fd_values values
+    cdef fd_key key
+    cdef object row = row_of(rng)
+    count = natural(samples, "samples", 1)
+    shape = mask.shape = (<object> source).shape
+    mask.drawn = True
+    mask.set_p(p, True)
+    if row:
+        _, mask.start, _ = resolve(shape, None, 0, None, row)
+    if out is None:
+        y = np.empty((count, *shape), source.dtype.newbyteorder("="))
+    else:
+        if isinstance(out, np.ndarray):
+            check_apart(source, "x", out)
+        y = output(out, np.broadcast_to(source, (count, *shape)), "x")
+    source = contiguous(source)
+    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
+    key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
+    if mask.rates is None:
+        draw_samples(key, mask.rate, dtype, mask.start, count, source, into)
+    else:
+        values = mask.values()
+        for t in range(count):
+            mask.key = fold_in(key, t)
+            mask.run(dtype, source, into[t, ...], &values, False, None)
+    if into is not y:
+        cnp.PyArray_CopyInto(y, into)
+    return y

@@ -1,0 +1,1 @@
+"""Dropout as layers of a network: what remembers a rate, an Rng and the last forward."""
