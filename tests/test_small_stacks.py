@@ -139,8 +139,9 @@ def test_a_call_takes_no_more_than_the_readme_says(compiler, tmp_path):
     frames = {}
     for source in CSRC.rglob("*.c"):
         subprocess.run([compiler, *flags, source], cwd=tmp_path, check=True)
-        usage = (tmp_path / f"{source.stem}.su").read_text()
-        frames[source.relative_to(CSRC).as_posix()] = [int(line.split("\t")[1]) for line in usage.splitlines()]
+        usage = tmp_path / f"{source.stem}.su"  # clang writes none where there is no function
+        lines = usage.read_text().splitlines() if usage.exists() else []
+        frames[source.relative_to(CSRC).as_posix()] = [int(line.split("\t")[1]) for line in lines]
     kernel = max(frame for name, of_file in frames.items() if "kernels" in name for frame in of_file)
     # No call of strided.c goes through the other files, and none recurs: more than all frames of each is never in use.
     files = {name: sum(of_file) for name, of_file in frames.items() if "kernels" not in name and name != "example.c"}

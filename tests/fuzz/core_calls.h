@@ -26,8 +26,8 @@ static size_t part_of(int ndim, size_t *shape, uint64_t *steps, uint64_t *first)
     size_t n = 1;
     uint64_t last = 0;
     for (int d = ndim - 1; d >= 0; d--) {
-        const size_t room_left = 1 + most / (n + 1);
-        shape[d] = below(16) ? 1 + below(room_left < 200 ? room_left : 200) : 0;
+        const size_t room_left = n > 0 ? 1 + most / (n + 1) : 9;
+        shape[d] = below(16) ? 1 + below(room_left) : 0;
         n *= shape[d];
         steps[d] = d == ndim - 1 ? 1 : below(2) ? shape[d + 1] * steps[d + 1] + below(2) * below(5000) : word() >> 16;
         last += shape[d] ? (shape[d] - 1) * steps[d] : 0;
@@ -82,8 +82,8 @@ static void apply(void) {
     ptrdiff_t x_steps[AXES], y_steps[AXES], step = 1, p_step = 8;
     size_t n = 1, noise = 1, x_origin, y_origin;
     for (int d = ndim - 1; d >= 0; d--) {
-        const size_t room_left = 1 + most / (n + 1);
-        axes[d].extent = below(32) ? 1 + below(room_left < 300 ? room_left : 300) : 0;
+        const size_t room_left = n > 0 ? 1 + most / (n + 1) : 9;
+        axes[d].extent = below(32) ? 1 + below(room_left) : 0;
         n *= axes[d].extent;
         axes[d].bit = below(4) ? step : 0;
         step *= axes[d].bit ? (ptrdiff_t)axes[d].extent : 1;

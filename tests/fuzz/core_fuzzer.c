@@ -15,7 +15,7 @@
 #include "backend.h"
 #include "stream_oracle.h"
 
-enum { GUARD = 64, FILL = 0xA5, MOST = 9000, FEW = 300, AXES = 4, BUFFERS = 16 };
+enum { GUARD = 64, FILL = 0xA5, MOST = 9000, FEW = 300, AXES = 4, MATRIX = 100, BUFFERS = 16 };
 enum { INPUT = 2 * MOST * 16 };
 
 static const struct {

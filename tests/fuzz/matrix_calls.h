@@ -9,7 +9,7 @@ typedef struct {
 
 /* Some of the indices below n, in rising order or in any. */
 static const ptrdiff_t *some_of(size_t n, size_t *many) {
-    ptrdiff_t chosen[100];
+    ptrdiff_t chosen[MATRIX];
     const uint64_t seed = word();
     const size_t all = below(4) == 0, rising = below(2);
     *many = 0;
@@ -27,7 +27,7 @@ static const ptrdiff_t *some_of(size_t n, size_t *many) {
 static matrix a_matrix(int repeats) {
     matrix m;
     ptrdiff_t steps[2];
-    const size_t side = most > FEW ? 100 : 20;
+    const size_t side = most > FEW ? MATRIX : 20;
     const fd_axis axes[2] = {{.extent = below(side)}, {.extent = below(side)}};
     dtype = below(2) ? FD_F32 : FD_F64;
     size = fd_itemsize(dtype);

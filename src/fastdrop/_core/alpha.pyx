@@ -71,8 +71,8 @@ def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, w
     if with_axis(p, "p") is not None:
         raise TypeError(f"p must be a real number, got {type(p).__name__}: alpha dropout's mean and variance are those "
                         "of one p")
-    mask.shape, mask.drawn, mask.rate = (<object> source).shape, True, probability(p)
-    values = alpha_values(mask.rate)
-    mask.factor = values.scale
+    mask.shape, mask.drawn, mask.p_number = (<object> source).shape, True, probability(p)
+    values = alpha_values(mask.p_number)
+    mask.scale_number = values.scale
     mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
     return mask.forward(dtype, source, out, rng, store, &values)

@@ -185,5 +185,5 @@ def dropout_rows(x, p, rng, out, noise_shape, store, inverted, row_axis):
 
 def check_p(p, arrays):
     """What is refused when a layer is made or its p is set; p as it is kept."""
-    rates = array_p(p) if arrays else None
-    return probability(p) if rates is None else rates
+    array = array_p(p) if arrays else None
+    return probability(p) if array is None else array

@@ -107,8 +107,8 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
         raise ValueError("x must have an axis for a bias, got a 0-d array")
     cdef cnp.ndarray added = beside(bias, "bias", mask.shape[len(mask.shape) - 1:], source)
     cdef cnp.ndarray skipped = beside(residual, "residual", mask.shape, source)
-    mask.rate = probability(p)
-    mask.factor = inverse_of_keeping(mask.rate)
+    mask.p_number = probability(p)
+    mask.scale_number = inverse_of_keeping(mask.p_number)
     if row:
         mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row)
     mask.fused = 1 | (added is not None) << 1 | (skipped is not None) << 2
@@ -125,8 +125,8 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
     source = contiguous(source)
     into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty_like(source)
     as_rng(rng).take(&mask.key, &mask.stream)
-    draw = make_draw(mask.key, mask.stream, mask.rate)
-    bias_residual(&draw, dtype, mask.start, mask.factor, source, tiled, skipped, into,
+    draw = make_draw(mask.key, mask.stream, mask.p_number)
+    bias_residual(&draw, dtype, mask.start, mask.scale_number, source, tiled, skipped, into,
                   NULL if mask.stored is None else <uint8_t *> PyBytes_AS_STRING(mask.stored))
     if into is not y:
         cnp.PyArray_CopyInto(y, into)
@@ -187,7 +187,7 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     source = contiguous(source)
     into = dx if cnp.PyArray_IS_C_CONTIGUOUS(dx) else np.empty_like(source)
     bits = kept.packed()
-    sums = bias_residual_backward(dtype, kept.factor if kept.rate < 1 else 1, <uint8_t *> PyBytes_AS_STRING(bits),
+    sums = bias_residual_backward(dtype, kept.scale_number if kept.p_number < 1 else 1, <uint8_t *> PyBytes_AS_STRING(bits),
                                   source, into)
     if into is not dx:
         cnp.PyArray_CopyInto(dx, into)

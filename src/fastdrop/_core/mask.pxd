@@ -6,8 +6,8 @@ from .c_fastdrop cimport fd_draw, fd_dtype, fd_key, fd_p_array, fd_values
 
 cdef class Mask:
     cdef readonly tuple shape
-    cdef double rate, factor  # p and scale, where p is a number
-    cdef object rates         # an array p, read-only; else None
+    cdef double p_number, scale_number  # p and scale, where p is a number
+    cdef object p_array       # an array p, read-only; else None
     cdef bint inverted        # whether an array p gives its elements' scales
     cdef tuple noise          # the noise shape; None: shape
     cdef tuple strides        # the steps of the logical index along its axes; None: consecutive

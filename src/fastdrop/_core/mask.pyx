@@ -125,16 +125,16 @@ cdef class Mask:
 
     @property
     def p(self):
-        return self.rate if self.rates is None else self.rates
+        return self.p_number if self.p_array is None else self.p_array
 
     @property
     def scale(self):
-        if self.rates is None:
-            return self.factor
+        if self.p_array is None:
+            return self.scale_number
         if not self.inverted:
-            return np.ones(self.rates.shape)
+            return np.ones(self.p_array.shape)
         with np.errstate(all="ignore"):
-            return 1 / (1 - self.rates)
+            return 1 / (1 - self.p_array)
 
     @property
     def bits(self):
@@ -199,12 +199,12 @@ cdef class Mask:
     def __invert__(self): refuse_arithmetic()
 
     def __reduce__(self):
-        scale = self.inverted if self.rates is not None else self.factor
+        scale = self.inverted if self.p_array is not None else self.scale_number
         return _rebuild_mask, (1, self.shape, self.noise, to_plain(self.p), scale, self.stored, self.fused,
                           (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
 
     def __repr__(self):
-        rate = f"p={self.rate}, scale={self.factor}" if self.rates is None else f"p of shape {self.rates.shape}"
+        rate = f"p={self.p_number}, scale={self.scale_number}" if self.p_array is None else f"p of shape {self.p_array.shape}"
         return f"<Mask of shape {self.shape}, {rate}, store={'recipe' if self.stored is None else 'bits'!r}>"
 
     cdef tuple extents(self):
@@ -214,18 +214,18 @@ cdef class Mask:
     cdef int set_p(self, object p, bint inverted, bint checked=False, bint keep=True) except -1:
         """Take p, after shape and noise. checked: an array is array_p's already; the others are array_p's."""
         if type(p) is not float:
-            self.rates = p if checked and isinstance(p, np.ndarray) else array_p(p, keep)
+            self.p_array = p if checked and isinstance(p, np.ndarray) else array_p(p, keep)
         self.inverted = inverted
-        if self.rates is None:
-            self.rate = probability(p)
-            self.factor = inverse_of_keeping(self.rate) if inverted else 1.0
-        elif self.rates.shape != self.extents():
-            check_broadcast(self.rates.shape, self.extents())
+        if self.p_array is None:
+            self.p_number = probability(p)
+            self.scale_number = inverse_of_keeping(self.p_number) if inverted else 1.0
+        elif self.p_array.shape != self.extents():
+            check_broadcast(self.p_array.shape, self.extents())
         return 0
 
     cdef int make_store(self) except -1:
         """Room for the bits; p = 0 and p = 1 need none."""
-        if self.rates is not None or 0 < self.rate < 1:
+        if self.p_array is not None or 0 < self.p_number < 1:
             self.stored = PyBytes_FromStringAndSize(NULL, self.nbytes())
         return 0
 
@@ -233,10 +233,10 @@ cdef class Mask:
         return (math.prod(self.extents()) + 7) // 8
 
     cdef fd_draw spec(self, fd_p_array *p_array) noexcept:
-        """What the bits follow from; rates is room for an array p."""
-        if self.rates is None:
-            return make_draw(self.key, self.stream, self.rate)
-        return make_draw_each(self.key, self.stream, self.rates, self.extents(), rates)
+        """What the bits follow from; p_array is room for an array p."""
+        if self.p_array is None:
+            return make_draw(self.key, self.stream, self.p_number)
+        return make_draw_each(self.key, self.stream, self.p_array, self.extents(), p_array)
 
     cdef bytes packed(self):
         """The bits, from the store or made again."""
@@ -251,11 +251,11 @@ cdef class Mask:
 
     cdef fd_values values(self) noexcept:
         """What the gradient makes of an element."""
-        cdef fd_values values = fd_values(self.factor, 0, 0, NULL)
-        if self.rates is not None:
+        cdef fd_values values = fd_values(self.scale_number, 0, 0, NULL)
+        if self.p_array is not None:
             values.scale = 1
             if self.inverted:
-                values.p = <const double *> cnp.PyArray_DATA(<cnp.ndarray> self.rates)
+                values.p = <const double *> cnp.PyArray_DATA(<cnp.ndarray> self.p_array)
         return values
 
     cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, const fd_values *values, bint draws,
@@ -274,16 +274,16 @@ cdef class Mask:
         if packed is not None:
             bits = <uint8_t *> PyBytes_AS_STRING(packed)
         if values.p != NULL and not at_once:
-            p = self.rates if self.rates.shape == self.shape else np.broadcast_to(self.rates, self.shape)
+            p = self.p_array if self.p_array.shape == self.shape else np.broadcast_to(self.p_array, self.shape)
         if draws:
             as_rng(rng).take(&self.key, &self.stream)
         if source is not x:
             cnp.PyArray_CopyInto(y, x)
-        if self.drawn and self.rates is None and self.rate == 0:
+        if self.drawn and self.p_array is None and self.p_number == 0:
             if source is not y:
                 cnp.PyArray_CopyInto(y, source)
             return 0
-        if self.rates is None and (self.factor == INFINITY or (self.drawn and self.rate == 1)):  # nothing is kept
+        if self.p_array is None and (self.scale_number == INFINITY or (self.drawn and self.p_number == 1)):  # nothing is kept
             (<object> y).fill(0)
             return 0
         if make:
@@ -318,7 +318,7 @@ cdef class Mask:
 def identity(tuple shape):
     """The mask of p = 0: it copies."""
     cdef Mask mask = Mask.__new__(Mask)
-    mask.shape, mask.factor, mask.drawn = shape, 1, True
+    mask.shape, mask.scale_number, mask.drawn = shape, 1, True
     return mask
 
 
@@ -326,11 +326,11 @@ def _given(bytes bits, tuple shape, p, scale):
     """A mask whose bits are the user's."""
     cdef Mask mask = Mask.__new__(Mask)
     check_bits(bits, shape)
-    mask.shape, mask.stored, mask.rate = shape, bits, probability(p)
-    mask.factor = inverse_of_keeping(mask.rate) if scale is None else real_number(scale, "scale")
-    if scale is None and mask.rate == 1 and any(bits):
+    mask.shape, mask.stored, mask.p_number = shape, bits, probability(p)
+    mask.scale_number = inverse_of_keeping(mask.p_number) if scale is None else real_number(scale, "scale")
+    if scale is None and mask.p_number == 1 and any(bits):
         raise ValueError("scale must be given at p=1, where an element is kept")
-    if scale is not None and not 0 < mask.factor <= FLT_MAX:
+    if scale is not None and not 0 < mask.scale_number <= FLT_MAX:
         raise ValueError(f"scale must be finite and positive, got {scale}")
     return mask
 
@@ -351,11 +351,11 @@ def _rebuild_mask(version, shape, noise, p, scale, bits, fused, recipe):
     mask.key.k0, mask.key.k1, mask.stream, mask.start = (integer(word, "a word of the recipe", WORD) for word in words)
     mask.noise, mask.strides = check_part(shape, noise, strides, mask.start)
     mask.set_p(from_plain(p), True)
-    if mask.rates is None:
-        mask.factor = check_scale(scale, mask.rate)
+    if mask.p_array is None:
+        mask.scale_number = check_scale(scale, mask.p_number)
     else:
         mask.inverted = check_inverted(scale)
-    mask.fused = check_function(fused, shape, mask.noise is None and mask.strides is None and mask.rates is None)
+    mask.fused = check_function(fused, shape, mask.noise is None and mask.strides is None and mask.p_array is None)
     if bits is not None:
         check_bits(bits, mask.extents())
         mask.stored = bits

@@ -22,7 +22,7 @@ def draw_units(tuple shape, p, rng):
         mask.noise = 1, shape[1]
     mask.set_p(p, True)
     as_rng(rng).take(&mask.key, &mask.stream)
-    if 0 < mask.rate < 1:
+    if 0 < mask.p_number < 1:
         mask.stored = mask.packed()
     return mask, kept_units(mask)
 

@@ -84,8 +84,8 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     source = contiguous(source)
     into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
     key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
-    if mask.rates is None:
-        draw_samples(key, mask.rate, dtype, mask.start, count, source, into)
+    if mask.p_array is None:
+        draw_samples(key, mask.p_number, dtype, mask.start, count, source, into)
     else:
         values = mask.values()
         for t in range(count):
