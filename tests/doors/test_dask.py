@@ -3,7 +3,6 @@
 import pickle
 import subprocess
 import sys
-import threading
 from itertools import product
 
 import numpy as np
@@ -179,23 +178,19 @@ def test_generators_and_seeds():
     assert (first == first).all().compute()  # the key is that of the call
 
 
-def test_threads_that_share_an_rng_never_share_a_stream():
-    rng, x = fd.Rng(0), da.ones(1, chunks=1)
-    streams, old = [], sys.getswitchinterval()
+def test_a_thread_that_draws_between_gets_a_stream_of_its_own(monkeypatch):
+    rng, draw, others = fd.Rng(0), fd.bernoulli, []
 
-    def draw():
-        for _ in range(50):
-            streams.append(door.dropout(x, rng=rng)[1].stream)
-            fd.bernoulli(1, 0.5, rng=rng)
+    def late(*args, **options):
+        if not others:
+            others.append(rng.counter)
+            draw(1, 0.5, rng=rng)
+        return draw(*args, **options)
 
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=draw) for _ in range(4)]
-        [thread.start() for thread in threads]
-        [thread.join() for thread in threads]
-    finally:
-        sys.setswitchinterval(old)
-    assert len(set(streams)) == len(streams) == 200
+    monkeypatch.setattr(fd, "bernoulli", late)
+    y, mask = door.dropout(da.from_array(X, 3), rng=rng)
+    assert (others, mask.stream) == ([0], rng.counter - 1)
+    assert_same(y, fd.dropout(X, rng=fd.Rng.from_key(*rng.key, mask.stream))[0])
 
 
 def test_the_last_streams():
@@ -377,6 +372,12 @@ def test_monte_carlo_refuses():
     ]:
         with pytest.raises(error, match=message):
             door.monte_carlo(*arguments, rng=0)
+    for error, message, f in [
+        (ValueError, "f must return a row for each of 2 rows", lambda x, rng: identity(x, rng)[:1]),
+        (ValueError, "got time there", lambda x, rng: fd.LockedDropout().forward(x[:, None], rng=rng)[:, 0]),
+    ]:
+        with pytest.raises(error, match=message):
+            door.monte_carlo(f, x, 2, rng=0).mean.compute()
     result = door.monte_carlo(identity, x, 2, rng=0)
     with pytest.raises(ValueError, match="entropy needs outputs that are probabilities"):
         result.entropy.compute()
