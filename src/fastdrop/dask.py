@@ -242,7 +242,7 @@ class MonteCarlo:
     """
 
     def __init__(self, parts: list[Any], rows: tuple[int, ...], output: fd.MonteCarlo) -> None:
-        self._parts, self._rows, self._ndim = parts, rows, output.mean.ndim
+        self._parts, self._rows = parts, rows
         self.mean = self._gather("mean", output.mean)
         self.std = self._gather("std", output.std)
         self._lead = output.std[..., 0] if output.std.ndim > 1 else None

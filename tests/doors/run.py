@@ -28,6 +28,7 @@ DOORS = {
         },
         [[*OURS, str(HERE / "test_dask.py"), str(HERE / "long_dask.py")]],
     ),
+    "mpi": ({"newest": ["mpi4py", "mpich", "torch==2.13.0"]}, [[*OURS, str(HERE / "test_mpi.py")]]),
     "sklearn": (
         {"oldest": ["scikit-learn==1.3.*", "numpy==1.26.*", "scipy==1.11.*"], "newest": ["scikit-learn"]},
         [

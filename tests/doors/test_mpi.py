@@ -41,8 +41,8 @@ def test_the_recipe_of_the_page(tmp_path):
     assert together == alone
 
 
+@pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="NOT RUN: no torch")
 def test_ranks_of_gloo(tmp_path):
-    pytest.importorskip("torch")
     command = [sys.executable, HERE / "ranks.py", "gloo"]
     ranks = [
         subprocess.Popen(
