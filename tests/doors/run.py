@@ -46,7 +46,7 @@ def environment(folder, packages):
         venv.create(folder, with_pip=True, symlinks=True)
     subprocess.run([python, "-m", "pip", "install", "-q", "pytest", "ml_dtypes", *packages], check=True)
     places = "import sysconfig; print(sysconfig.get_path('platlib'))"
-    site = subprocess.run([python, "-c", places], capture_output=True, text=True, check=True).stdout.strip()
+    site = subprocess.run([python, "-c", places], capture_output=True, encoding="utf-8", check=True).stdout.strip()
     shutil.copytree(Path(fastdrop.__file__).parent, Path(site) / "fastdrop", dirs_exist_ok=True)
     return python
 
