@@ -21,6 +21,14 @@ OURS = [*PYTEST, "-c", str(HERE.parents[1] / "pyproject.toml")]
 
 # For each door: what the oldest environment installs, and the newest; and what is run in both.
 DOORS = {
+    "dask": (
+        {
+            "oldest": ["dask[array]==2024.1.*", "distributed==2024.1.*", "numpy==1.26.*"],
+            "newest": ["dask[array]", "distributed"],
+        },
+        [[*OURS, str(HERE / "test_dask.py"), str(HERE / "long_dask.py")]],
+    ),
+    "mpi": ({"newest": ["mpi4py", "mpich", "torch==2.13.0"]}, [[*OURS, str(HERE / "test_mpi.py")]]),
     "sklearn": (
         {"oldest": ["scikit-learn==1.3.*", "numpy==1.26.*", "scipy==1.11.*"], "newest": ["scikit-learn"]},
         [
@@ -38,7 +46,7 @@ def environment(folder, packages):
         venv.create(folder, with_pip=True, symlinks=True)
     subprocess.run([python, "-m", "pip", "install", "-q", "pytest", "ml_dtypes", *packages], check=True)
     places = "import sysconfig; print(sysconfig.get_path('platlib'))"
-    site = subprocess.run([python, "-c", places], capture_output=True, text=True, check=True).stdout.strip()
+    site = subprocess.run([python, "-c", places], capture_output=True, encoding="utf-8", check=True).stdout.strip()
     shutil.copytree(Path(fastdrop.__file__).parent, Path(site) / "fastdrop", dirs_exist_ok=True)
     return python
 
