@@ -174,7 +174,11 @@ class _Network:
                 "model must have a Dropout, got none: export it in training mode, as by "
                 "torch.onnx.export(model.train(), (x,), path, dynamo=True), since one in eval mode has none left"
             )
-        self._session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors: what fed the dropouts alone is now unused, which is no news
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
 
     def masks(self, inputs: dict[str, Array]) -> list[tuple[tuple[int, ...], float]]:
         """Run once with nothing dropped, and return the shape and the p of each mask that these inputs need."""
