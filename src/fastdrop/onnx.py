@@ -30,7 +30,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import SupportsIndex
+    from typing import SupportsIndex, TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         | np.random.BitGenerator
         | None
     )
-    Model = onnx.ModelProto | bytes | str | os.PathLike[str]
+    Model: TypeAlias = onnx.ModelProto | bytes | str | os.PathLike[str]
 
 __all__ = ["Dropout", "monte_carlo"]
 
