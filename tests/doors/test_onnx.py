@@ -156,10 +156,10 @@ def test_several_outputs_come_from_the_same_passes():
         np.testing.assert_allclose(results["y"].std.diagonal(), results["s"].std)
 
 
-def test_the_mask_as_an_output_of_its_own():
-    text = "net (float[n, 6] x) => (bool[n, 6] kept) {y, kept = Dropout (x)}"
+def test_the_mask_as_a_second_output():
+    text = "net (float[n, 6] x) => (bool[n, 6] dropped) {y, kept = Dropout (x) dropped = Not (kept)}"
     result = monte_carlo(model(text), {"x": X}, 20, rng=0)
-    check(result, [masks(t, (0.5, X.shape))[0] > 0 for t in range(20)])
+    check(result, [masks(t, (0.5, X.shape))[0] == 0 for t in range(20)])
 
 
 def test_a_dropout_in_a_function_of_the_model():
