@@ -1,5 +1,6 @@
 """The examples, in short forms of them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,3 +22,12 @@ def test_uncertainty(tmp_path):
     for word in ("entropy", "mutual information", "right", "wrong", "rotation", "180"):
         assert word in done.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_numba_core():
+    pytest.importorskip("numba")
+    command = [sys.executable, EXAMPLES / "numba_core.py"]
+    environment = os.environ | {"CFLAGS": "-O0"}  # the build is most of the time
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "the package gives the same: True" in done.stdout
