@@ -31,7 +31,7 @@ def built(folder):
     sources = [path for path in [*CSRC.glob("*.c"), *CSRC.glob("kernels/*.c")] if path.name != "example.c"]
     options = ["-std=c11", *os.environ.get("CFLAGS", "-O2").split(), "-ffp-contract=off", "-shared", "-fPIC"]
     command = ["cc", *options, f"-I{CSRC}", *sources, "-x", "c", "-", "-o", f"{folder}/core.so"]
-    subprocess.run(command, input=FUNCTION, text=True, check=True)
+    subprocess.run(command, input=FUNCTION, encoding="utf-8", check=True)
     function, u64, address = ctypes.CDLL(f"{folder}/core.so").dropout, ctypes.c_uint64, ctypes.c_void_p
     function.argtypes = [u64, u64, u64, ctypes.c_double, u64, ctypes.c_size_t, address, address]
     function.restype = None

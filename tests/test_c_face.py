@@ -106,7 +106,7 @@ def test_no_warnings(compiler, openmp, tmp_path):
 
 BACKENDS = """
 #include "fastdrop.h"
-#include <stdio.h>
+int puts(const char *);
 int main(void) {
     const fd_backend *backend;
     for (int i = 0; (backend = fd_backend_at(i)); i++)

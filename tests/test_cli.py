@@ -86,7 +86,7 @@ def test_a_reader_that_leaves_is_no_error(arguments):
     receive, send = os.pipe()
     os.close(receive)
     command = [sys.executable, "-m", "fastdrop", *arguments]
-    done = subprocess.run(command, stdout=send, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, stdout=send, stderr=subprocess.PIPE, encoding="utf-8", check=False)
     os.close(send)
     assert done.stderr == ""
     assert done.returncode in (1, 141) or arguments == ["--help"]  # rich's, ours; argparse itself ignores it
@@ -110,9 +110,9 @@ def test_ascii_where_the_encoding_asks_for_it(arguments, environment):
 def test_a_full_disk_is_one_line():
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         command = [sys.executable, "-m", "fastdrop", "info"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
 
@@ -120,7 +120,7 @@ def test_a_full_disk_is_one_line():
 @pytest.mark.parametrize(("command", "option"), [("bench", "--json"), ("bench", "--plot"), ("demo", "--plot")])
 @pytest.mark.parametrize("place", ["a folder", "no folder", "below a file", "no name", "a name too long"])
 def test_a_place_that_cannot_be_written_is_refused(command, option, place, tmp_path, capsys):
-    (tmp_path / "file").write_text("as it was")
+    (tmp_path / "file").write_text("as it was", encoding="utf-8")
     path = {
         "a folder": str(tmp_path),
         "no folder": str(tmp_path / "none" / "x.png"),
@@ -134,7 +134,7 @@ def test_a_place_that_cannot_be_written_is_refused(command, option, place, tmp_p
     *_, last = capsys.readouterr().err.splitlines()
     assert f"argument {option}: must be a file that can be written, got '" in last
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_text() == "as it was"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "as it was"
 
 
 def test_what_no_picture_can_be_is_refused(tmp_path, capsys):
@@ -183,7 +183,7 @@ def test_a_missing_extra_is_one_line(arguments, missing, tmp_path):
         sys.modules[{missing!r}] = None
         from fastdrop.__main__ import main
         sys.exit(main({arguments!r}))"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout) == (1, "")
     name = arguments[0]
     assert done.stderr == f'the {name} needs its extra: pip install "numpy-fastdrop[{name}]"\n'

@@ -35,7 +35,7 @@ anything --at-all
 
 
 def test_the_commands_of_a_page(tmp_path):
-    (tmp_path / "page.md").write_text(PAGE)
+    (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")
     assert ci.commands(tmp_path / "page.md") == [
         ".venv/bin/python -m fenced --quick",
         "anything --at-all",
@@ -46,7 +46,9 @@ def test_the_commands_of_a_page(tmp_path):
 
 
 def test_the_commands_of_a_c_file(tmp_path):
-    (tmp_path / "file.c").write_text("/*\n * Build it:\n *\n *   cc -c file.c \\\n *       -o file\n *   ./file\n */\n")
+    (tmp_path / "file.c").write_text(
+        "/*\n * Build it:\n *\n *   cc -c file.c \\\n *       -o file\n *   ./file\n */\n", encoding="utf-8"
+    )
     assert ci.commands(tmp_path / "file.c") == ["cc -c file.c -o file", "./file"]
 
 
@@ -92,7 +94,7 @@ def test_what_shortens_a_script_finds_what_it_replaces(short):
     script, file = re.match(r"sed '([^']*)' (\S+)", short).groups()
     for part in script.split("; s/"):
         part = part if part.startswith("s/") else f"s/{part}"
-        done = subprocess.run(["sed", part, ROOT / file], capture_output=True, text=True, check=True)
+        done = subprocess.run(["sed", part, ROOT / file], capture_output=True, encoding="utf-8", check=True)
         assert done.stdout != (ROOT / file).read_text(encoding="utf-8"), part
 
 

@@ -41,7 +41,8 @@ def functions(name):
 
 def items(page, section):
     """The items of lists and the rows of tables, but for headings, of a section."""
-    (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", (ROOT / page).read_text("utf-8"), re.M | re.S)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     rows = re.findall(r"^\|.*(?:\n(?!\|).*)*", re.sub(r"^\|.*\n\|[-|]+\n", "", text, flags=re.M), re.M)
     bullets = re.findall(r"^\* .*(?:\n  .*)*", text, re.M)
     return [" ".join(item.split()) for item in rows + bullets]
@@ -121,7 +122,7 @@ def test_a_key_of_none_is_the_systems_entropy(monkeypatch):
 def keys_of_new_processes(count):
     code = "import fastdrop as fd; print(fd.Rng().key, fd.Dropout().rng.key, fd.bernoulli(256, 0.5).tobytes().hex())"
     command = [sys.executable, "-c", code]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") for _ in range(count)]
     return [process.communicate(timeout=300)[0].strip() for process in processes]
 
 
@@ -155,7 +156,7 @@ def test_a_fork_that_python_does_not_see_repeats():
             os._exit(0)
         os.wait()
         print(os.read(reading, 1000).decode() == repr(rng.key))"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=300)
     assert done.stdout.strip() == "True", done.stderr
 
 
@@ -173,5 +174,5 @@ def test_rng_set_to_none_is_a_new_key():
 def test_the_core_needs_no_libm(tmp_path):
     core = [path for path in sorted((ROOT / "csrc").rglob("*.c")) if path.name != "example.c"]
     flags = ["-std=c11", "-O0", "-ffp-contract=off", f"-I{ROOT / 'csrc'}", "-shared", "-fPIC", "-Wl,-z,defs"]
-    done = subprocess.run(["cc", *flags, *core, "-o", tmp_path / "core.so"], capture_output=True, text=True)
+    done = subprocess.run(["cc", *flags, *core, "-o", tmp_path / "core.so"], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr

@@ -125,7 +125,7 @@ def test_every_function_on_64_kib(backend):
     pytest.importorskip("ml_dtypes")
     environment = os.environ | {"FASTDROP_BACKEND": backend, "OMP_STACKSIZE": "64k", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", f"STACK = {STACK}\n{CALLS}"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment)
     assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
 
 
@@ -134,13 +134,13 @@ def test_every_function_on_64_kib(backend):
 def test_a_call_takes_no_more_than_the_readme_says(compiler, tmp_path):
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler} here")
-    (most,) = re.findall(r"at most (\d+) KiB of stack", (CSRC / "README.md").read_text())
+    (most,) = re.findall(r"at most (\d+) KiB of stack", (CSRC / "README.md").read_text(encoding="utf-8"))
     flags = ["-std=c11", "-O2", "-ffp-contract=off", f"-I{CSRC}", "-fstack-usage", "-c"]
     frames = {}
     for source in CSRC.rglob("*.c"):
         subprocess.run([compiler, *flags, source], cwd=tmp_path, check=True)
         usage = tmp_path / f"{source.stem}.su"  # clang writes none where there is no function
-        lines = usage.read_text().splitlines() if usage.exists() else []
+        lines = usage.read_text(encoding="utf-8").splitlines() if usage.exists() else []
         frames[source.relative_to(CSRC).as_posix()] = [int(line.split("\t")[1]) for line in lines]
     kernel = max(frame for name, of_file in frames.items() if "kernels" in name for frame in of_file)
     # No call of strided.c goes through the other files, and none recurs: more than all frames of each is never in use.

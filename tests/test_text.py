@@ -64,6 +64,6 @@ def test_the_files_that_comments_name_are_there(path):
 
 
 def test_a_name_that_is_nowhere_is_found(tmp_path):
-    (tmp_path / "a.c").write_text("/* see nowhere.h */ int a; // and gone.c\n")
+    (tmp_path / "a.c").write_text("/* see nowhere.h */ int a; // and gone.c\n", encoding="utf-8")
     assert "nowhere.h" in prose(tmp_path / "a.c")
     assert "gone.c" in prose(tmp_path / "a.c")

@@ -290,7 +290,7 @@ def test_old_opsets_drop_nothing(opset):
 @pytest.mark.parametrize("missing", ["onnx", "onnxruntime"])
 def test_the_missing_extra_is_named(missing):
     program = f"import sys; sys.modules[{missing!r}] = None; import fastdrop.onnx"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=False)
     assert "pip install 'numpy-fastdrop[onnx]'" in done.stderr
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def output(example, *options, **environment):
     command = [sys.executable, "-W", "error", ROOT / "examples" / f"{example}.py", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=os.environ | environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

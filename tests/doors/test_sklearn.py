@@ -309,7 +309,7 @@ def test_what_fit_refuses(estimator, settings, message):
 
 def test_the_error_without_scikit_learn_names_the_extra():
     code = "import sys; sys.modules['sklearn'] = None; import fastdrop.sklearn"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=180, check=False)
     assert "ModuleNotFoundError: fastdrop.sklearn needs scikit-learn 1.3" in done.stderr
     assert "pip install 'numpy-fastdrop[sklearn]'" in done.stderr
 

@@ -96,7 +96,7 @@ def test_a_model_learns_and_its_masks_repeat():
 
 def test_the_missing_extra_is_named():
     program = "import sys; sys.modules['thinc'] = None; import fastdrop.thinc"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=False)
     assert "pip install 'numpy-fastdrop[thinc]'" in done.stderr
 
 

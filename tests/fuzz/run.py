@@ -53,7 +53,7 @@ def keep(program, folder, found):
     merged.mkdir()
     options = ["-set_cover_merge=1", "-use_counters=0", f"-merge_control_file={notes}"]
     execute(program, *options, merged, found, CORPUS)
-    count, _, *lines = notes.read_text().splitlines()
+    count, _, *lines = notes.read_text(encoding="utf-8").splitlines()
     names = lines[: int(count)]
     words = (line.split() for line in lines[int(count) :])
     edges = {Path(names[int(number)]): {*reached} for kind, number, *reached in words if kind == "FT"}

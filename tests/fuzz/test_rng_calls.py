@@ -193,3 +193,18 @@ def test_set_num_threads(calls, n):
     now, _ = attempt(calls, judge, lambda: fd.set_num_threads(n), None)
     assert fd.get_num_threads() == (before if now is None else now)
     fd.set_num_threads(before)
+
+
+@given(n=odd_words)
+def test_num_threads(calls, n):
+    before = fd.get_num_threads()
+
+    def judge():
+        rules.require(whole(n, 2**100) >= 1)
+        return min(whole(n, 2**100), 2**16)
+
+    block, held = attempt(calls, judge, lambda: fd.num_threads(n), None)
+    if held is not None:
+        with held:
+            assert fd.get_num_threads() == block
+    assert fd.get_num_threads() == before

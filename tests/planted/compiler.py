@@ -15,7 +15,7 @@ from pathlib import Path
 
 def runs_avx512():
     try:
-        return "avx512bw" in Path("/proc/cpuinfo").read_text()
+        return "avx512bw" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return True
 

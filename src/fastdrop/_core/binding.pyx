@@ -1,6 +1,5 @@
 """The only module that calls the kernels: arrays become pointers and counts here, and the GIL is let go."""
 
-import math
 import os
 from contextlib import contextmanager
 
@@ -227,7 +226,9 @@ cdef int bias_residual(const fd_draw *draw, fd_dtype dtype, uint64_t index, doub
     """All C-contiguous; bias is None or repeated past its period, residual may be None, bits NULL."""
     cdef fd_run run = current()
     cdef size_t n = cnp.PyArray_SIZE(x), period = 1 if bias is None else cnp.PyArray_SIZE(bias) - FD_BIAS_SLACK
-    cdef size_t size = fd_itemsize(dtype), at = 0, count, whole = math.lcm(BLOCK, period)
+    cdef size_t size = fd_itemsize(dtype), at = 0, count
+    # The least common multiple, in C: nothing may be allocated after the stream has been taken.
+    cdef size_t whole = period // min(period & (0 - period), BLOCK) * BLOCK
     cdef size_t part = max(part_of(dtype, 1) // whole, 1) * whole
     cdef const uint8_t *source = <const uint8_t *> cnp.PyArray_DATA(x)
     cdef const void *added = NULL if bias is None else cnp.PyArray_DATA(bias)

@@ -26,7 +26,6 @@ cdef extern from "numpy/random/bitgen.h":
 # The upper half of fold_in's values is the library's own; spawn's children are fold_in(SPAWN, k).
 cdef uint64_t SPAWN = UINT64_MAX
 
-
 # 0 in the process that imported the library; in each forked child a random word, which its unseeded keys take in.
 cdef uint64_t process = 0
 
@@ -266,8 +265,6 @@ cdef class Rng:
 
         Examples
         --------
-        A batch in two parts has the mask of the whole:
-
         >>> import fastdrop as fd, numpy as np
         >>> x, rng = np.ones((6, 3)), fd.Rng(0)
         >>> parts = [fd.dropout(x[r : r + 3], rng=rng.at_row(r))[0] for r in (0, 3)]
@@ -327,11 +324,10 @@ cdef Rng as_rng(object rng):
         return rng
     if rng is None:
         return unseeded
-    random = sys.modules.get("numpy.random")  # without it, or while it is being imported, there is no such object
+    random = sys.modules.get("numpy.random")  # without it, or while it is being imported, no such object exists
     if isinstance(rng, getattr(random, "RandomState", ())):
         raise TypeError("rng must not be a RandomState: pass numpy.random.default_rng(...)")
-    if isinstance(rng, getattr(random, "Generator", ())):
-        return from_bit_generator(rng.bit_generator)
+    rng = rng.bit_generator if isinstance(rng, getattr(random, "Generator", ())) else rng
     if isinstance(rng, getattr(random, "BitGenerator", ())):
         return from_bit_generator(rng)
     seed = any(hasattr(rng, name) for name in ("__index__", "__len__", "generate_state"))

@@ -78,5 +78,5 @@ def bench(quick: bool, only: list[str] | None, json_path: Path | None, plot_path
         *saved,
         *(f"ERROR: {r.case.question}, {r.case.name}, {r.contender}: {r.missing}" for r in errors),
     ):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
     return not errors

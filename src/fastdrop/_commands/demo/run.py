@@ -69,5 +69,5 @@ def demo(layer: str, seeds: int, epochs: int, plot_path: Path | None) -> None:
     )
     if plot_path:
         report.plot(runs, plot_path)
-        console.print(f"Learning curves: {plot_path}")
+        console.print(f"Learning curves: {plot_path}", markup=False, soft_wrap=True)
     console.print(f"{perf_counter() - start:.0f} s in all")
