@@ -24,6 +24,7 @@ SHORT = {
     r"python -m pytest": ELSEWHERE,
     r"python -m pytest benchmarks .*": ELSEWHERE,
     r"python3?|pip|pytest|cc|gcc|clang": ELSEWHERE,  # a program that a sentence names, not a command
+    r"cmake .*|cc csrc/example\.c .*pkg-config.*": ELSEWHERE,  # tests/test_c_package.py
     r"pip install (.*)": r"pip install -q --dry-run --no-deps \1",
     r"(?:ruff check|ruff format|mypy|cython-lint src|clang-format .*)": ELSEWHERE,
     r"python -m fastdrop demo(?: --layer NAME)?": "python -m fastdrop demo --layer spatial --seeds 1 --epochs 2",

@@ -16,6 +16,7 @@ from .layers import Dropout, StandardDropout
 if TYPE_CHECKING:
     from ._alpha import alpha_dropout
     from ._config import show_config
+    from ._include import get_include
     from ._monte_carlo import MonteCarlo, monte_carlo
     from ._residual import bias_dropout_residual, bias_dropout_residual_backward
     from ._samples import mc_dropout
@@ -54,6 +55,7 @@ __all__ = [
     "dropout",
     "dropout_backward",
     "gaussian_dropout",
+    "get_include",
     "get_num_threads",
     "mc_dropout",
     "monte_carlo",
@@ -66,6 +68,7 @@ __all__ = [
 _LATER = {
     "_alpha": ("alpha_dropout",),
     "_config": ("show_config",),
+    "_include": ("get_include",),
     "_monte_carlo": ("MonteCarlo", "monte_carlo"),
     "_residual": ("bias_dropout_residual", "bias_dropout_residual_backward"),
     "_samples": ("mc_dropout",),
