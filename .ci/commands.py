@@ -33,6 +33,7 @@ SHORT = {
     r"python tests/emulated/python_suite\.py": "python tests/emulated/python_suite.py aarch64 tests/test_embedding.py",
     r"python tests/sanitizers/run\.py --full": "python tests/sanitizers/run.py pages",
     r"python tests/free_threaded/run\.py": "env PATH= $(command -v python) tests/free_threaded/run.py",  # builds none
+    r"python tests/wheels/run\.py --full": "python tests/wheels/run.py wheel",
     r"python -m pytest tests/statistics.*": "python -m pytest -q tests/statistics/test_generators.py",
     r"python -m pytest tests/fuzz .*": "python -m pytest -q tests/fuzz/test_rng_calls.py",
     r"python tests/fuzz/run\.py .*": "python tests/fuzz/run.py --seconds 5",
