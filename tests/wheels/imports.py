@@ -4,6 +4,7 @@ Each has an OpenMP of its own. What fastdrop gives must be the oracle's througho
 """
 
 import functools
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,8 +88,8 @@ def main(names):
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(again, call, result) for call, result in first.items()]:
             done.result()
-    runtimes = Path("/proc/self/maps").read_text(encoding="utf-8").split()
-    runtimes = sorted({Path(path).name for path in runtimes if "omp" in Path(path).name and ".so" in path})
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+    runtimes = sorted(set(re.findall(r"/(lib(?:g|i|)omp[^/\n]*)", maps)))
     print(f"fastdrop's results are the oracle's beside {', '.join(names)}; loaded: {', '.join(runtimes)}")
 
 
