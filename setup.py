@@ -2,9 +2,11 @@
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
@@ -26,6 +28,21 @@ STRIPPED = "-g" not in os.environ.get("CFLAGS", "").split()  # Python's own flag
 def copy_vectors(folder):
     """The package holds the known answers too: python -m fastdrop selftest."""
     shutil.copyfile("tests/vectors.json", os.path.join(folder, "vectors.json"))
+
+
+def add_c_library(folder, compiler, objects, openmp):
+    """The package holds the core for C programs too: fastdrop.get_include(), and pkg-config by its entry point."""
+    include, library = Path(folder, "include"), Path(folder, "lib")
+    about = Path("csrc/fastdrop.pc.in").read_text(encoding="utf-8")
+    version = re.search(r'"(.*)"', Path("src/fastdrop/_version.py").read_text(encoding="utf-8"))[1]
+    names = {"prefix": "../..", "libdir": "lib", "includedir": "include", "version": version, "private": ""}
+    for name, value in (names | {"libs": "-fopenmp" if openmp else ""}).items():
+        about = about.replace(f"@{name}@", value)
+    for path in (include, library / "pkgconfig"):
+        path.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile("csrc/fastdrop.h", include / "fastdrop.h")
+    compiler.create_static_lib(objects, "fastdrop", str(library))
+    (library / "pkgconfig" / "fastdrop.pc").write_text(about, encoding="utf-8")
 
 
 class BuildPy(build_py):
@@ -52,7 +69,8 @@ class BuildExt(build_ext):
             return True
 
     def build_extensions(self):
-        if self.has_openmp():
+        openmp = self.has_openmp()
+        if openmp:
             for extension in self.extensions:
                 if extension.name == "fastdrop._core.binding":
                     extension.extra_compile_args.append("-fopenmp")
@@ -61,11 +79,15 @@ class BuildExt(build_ext):
             self.announce("the compiler has no OpenMP: fastdrop is built for one thread", level=3)
         self.parallel = os.cpu_count()
         super().build_extensions()
+        objects = self.compiler.object_filenames(CORE, output_dir=self.build_temp)
+        add_c_library(os.path.join(self.build_lib, "fastdrop"), self.compiler, objects, openmp)
 
     def run(self):
         super().run()
         if self.inplace:
             copy_vectors("src/fastdrop")
+            for name in ("fastdrop/include", "fastdrop/lib"):
+                shutil.copytree(os.path.join(self.build_lib, name), f"src/{name}", dirs_exist_ok=True)
 
 
 def extension(path):

@@ -24,6 +24,7 @@ SHORT = {
     r"python -m pytest": ELSEWHERE,
     r"python -m pytest benchmarks .*": ELSEWHERE,
     r"python3?|pip|pytest|cc|gcc|clang": ELSEWHERE,  # a program that a sentence names, not a command
+    r"cmake .*|cc csrc/example\.c .*pkg-config.*": ELSEWHERE,  # tests/test_c_package.py
     r"pip install (.*)": r"pip install -q --dry-run --no-deps \1",
     r"\.ci/\w+": ELSEWHERE,
     r"python -m fastdrop demo(?: --layer NAME)?": "python -m fastdrop demo --layer spatial --seeds 1 --epochs 2",
@@ -32,6 +33,7 @@ SHORT = {
     r"python tests/c/python_suite\.py": "python tests/c/python_suite.py aarch64 tests/test_embedding.py",
     r"python tests/sanitizers/run\.py --full": "python tests/sanitizers/run.py pages",
     r"python tests/free_threaded/run\.py": "env PATH= $(command -v python) tests/free_threaded/run.py",  # builds none
+    r"python tests/wheels/run\.py --full": "python tests/wheels/run.py wheel",
     r"python -m pytest tests/statistics.*": "python -m pytest -q tests/statistics/test_generators.py",
     r"python -m pytest tests/fuzz .*": "python -m pytest -q tests/fuzz/test_rng_calls.py",
     r"python tests/fuzz/run\.py .*": "python tests/fuzz/run.py --seconds 5",

@@ -16,6 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* All that a shared library exports: it is built with FD_SHARED, and else hidden visibility. */
+#ifdef FD_SHARED
+#pragma GCC visibility push(default)
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -209,6 +214,10 @@ void fd_sgd_step(const fd_run *run, fd_dtype dtype, const fd_part *part, double 
 
 #ifdef __cplusplus
 }
+#endif
+
+#ifdef FD_SHARED
+#pragma GCC visibility pop
 #endif
 
 #endif

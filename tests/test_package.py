@@ -29,7 +29,7 @@ PACKAGE = ROOT / "src" / "fastdrop"
 MODULES = ["fastdrop", *(module.name for module in pkgutil.walk_packages(fd.__path__, "fastdrop."))]
 MODULES = [name for name in MODULES if "hook-" not in name]  # PyInstaller's to run, no module
 SHIPPED = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md .clang-format csrc src tests"
-SHIPPED += " benchmarks docs examples"
+SHIPPED += " CITATION.cff benchmarks docs examples"
 needs_sources = pytest.mark.skipif(not PACKAGE.is_dir(), reason="no sources beside the tests")
 
 
@@ -185,12 +185,13 @@ def test_what_the_sdist_holds(sdist):
     held = {str(path.relative_to(sdist)) for path in sdist.rglob("*") if path.is_file()}
     wanted = [path for folder in ("csrc", "src/fastdrop", "tests") for path in (ROOT / folder).rglob("*")]
     suffixes = {".c", ".h", ".md", ".py", ".pyx", ".pxd", ".pxi", ".pyi", ".json", ".typed"}
-    wanted = {path for path in wanted if path.suffix in suffixes and "__pycache__" not in path.parts}
+    wanted = {path for path in wanted if path.suffix in suffixes and not {"__pycache__", "include"} & set(path.parts)}
     wanted = {
         str(path.relative_to(ROOT))
         for path in wanted
         if path.parent not in (PACKAGE, PACKAGE / "_core") or path.suffix not in (".c", ".json")
     }
+    wanted |= {"csrc/CMakeLists.txt", "csrc/fastdrop.pc.in", "CITATION.cff"}
     assert wanted | {"LICENSE", "README.md", "CHANGELOG.md", "setup.py", "pyproject.toml"} <= held
     assert {name for name in held if name.endswith((".so", ".pyc"))} == set()
     assert [path for path in (sdist / "src" / "fastdrop").rglob("*.c") if path.name != "roof.c"] == []  # Cython's
@@ -246,6 +247,7 @@ def built(sdist, tmp_path_factory):
 def test_the_wheel_is_stripped(built):
     libraries = list(built.rglob("*.so"))
     assert len(libraries) == 9
+    libraries += built.rglob("*.a")
     assert [path.name for path in libraries if b".debug_" in path.read_bytes()] == []
     assert sum(path.stat().st_size for path in libraries) < 6 * 2**20  # not optimised
 
@@ -253,6 +255,7 @@ def test_the_wheel_is_stripped(built):
 def test_what_the_wheel_holds(built):
     held = {path.name for path in (built / "fastdrop").rglob("*")}
     assert {"vectors.json", "py.typed", "dropout.pyi", "roof.c", "hook-fastdrop.py"} <= held
+    assert {"fastdrop.h", "libfastdrop.a", "fastdrop.pc"} <= held
     assert not {name for name in held if name.endswith((".pyx", ".c")) and name != "roof.c"}
 
 

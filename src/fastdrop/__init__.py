@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._core.config import show_config
     from ._core.fused import bias_dropout_residual, bias_dropout_residual_backward
     from ._core.samples import mc_dropout
+    from ._include import get_include
     from ._monte_carlo import MonteCarlo, monte_carlo
     from .layers.alpha import AlphaDropout, FeatureAlphaDropout
     from .layers.dropblock import DropBlock
@@ -54,6 +55,7 @@ __all__ = [
     "dropout",
     "dropout_backward",
     "gaussian_dropout",
+    "get_include",
     "get_num_threads",
     "mc_dropout",
     "monte_carlo",
@@ -68,6 +70,7 @@ _LATER = {
     "_core.config": ("show_config",),
     "_core.fused": ("bias_dropout_residual", "bias_dropout_residual_backward"),
     "_core.samples": ("mc_dropout",),
+    "_include": ("get_include",),
     "_monte_carlo": ("MonteCarlo", "monte_carlo"),
     "layers.alpha": ("AlphaDropout", "FeatureAlphaDropout"),
     "layers.dropblock": ("DropBlock",),
