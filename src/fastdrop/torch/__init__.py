@@ -1,8 +1,8 @@
 """Dropout for PyTorch on the CPU: torch's own modules and function, with fastdrop's kernel under them.
 
 A mask is decided by a key from torch's CPU generator, so `torch.manual_seed` rules it. Nothing but that key is kept for
-backward, which makes the mask again. What the kernel does not serve (other devices, `torch.func`, tracing, export, tensor
-subclasses) goes to torch's own code.
+backward, which makes the mask again. What the kernel does not serve (other devices, `torch.func`, tracing, export,
+tensor subclasses) goes to torch's own code.
 """
 
 try:

@@ -16,8 +16,8 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = Fa
     Parameters
     ----------
     x : Tensor
-        Any shape. float16, bfloat16, float32, float64, complex64 and complex128 on the CPU are quick; everything else is
-        done by torch's own code.
+        Any shape. float16, bfloat16, float32, float64, complex64 and complex128 on the CPU are quick; everything else
+        is done by torch's own code.
     p : float
         The probability of dropping an element, 0 to 1.
     training : bool
@@ -69,7 +69,7 @@ class _Quick(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         inplace = self.inplace and self._kind == "dropout"  # as in torch, the alpha modules never are
         y = quick(input, self.p, self.training, inplace, self._axes(input.ndim), self._kind)
-        return super().forward(input) if y is None else y  # type: ignore[no-any-return, misc, unused-ignore]
+        return super().forward(input) if y is None else y
 
 
 class Dropout(_Quick, nn.Dropout):

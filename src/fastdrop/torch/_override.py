@@ -61,15 +61,18 @@ def _register() -> contextlib.ExitStack:
 
 
 def _dropout(x: Tensor, p: float, train: bool) -> Tensor:
-    _check_caller(train)
-    y = quick(x, p, train, False, x.ndim, "dropout")
-    return torch.ops.aten.dropout.default.decompose(x, p, train) if y is None else y
+    return _served_or_own(torch.ops.aten.dropout.default, x, p, train, inplace=False)
 
 
 def _dropout_(x: Tensor, p: float, train: bool) -> Tensor:
+    return _served_or_own(torch.ops.aten.dropout_.default, x, p, train, inplace=True)
+
+
+def _served_or_own(operator: Any, x: Tensor, p: float, train: bool, inplace: bool) -> Tensor:
     _check_caller(train)
-    y = quick(x, p, train, True, x.ndim, "dropout")
-    return torch.ops.aten.dropout_.default.decompose(x, p, train) if y is None else y
+    y = quick(x, p, train, inplace, x.ndim, "dropout")
+    # Not operator.decompose, which gives a copy where nothing is dropped: torch has a decomposition in Python for it.
+    return operator._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, x, p, train) if y is None else y
 
 
 def _check_caller(train: bool) -> None:
@@ -115,8 +118,8 @@ def fast_dropout() -> Iterator[None]:
 
     Within the `with`, the operators `aten::dropout` and `aten::dropout_` of the whole process are fastdrop's, after it
     they are torch's as before. What the kernel does not serve is done by torch's own code. A forward pass within it may
-    have its backward pass outside: what `torch.utils.checkpoint` recomputes there is recomputed by the same kernel. Other
-    implementations of checkpointing, which nothing tells apart outside, would draw torch's masks there: use `replace`.
+    have its backward pass outside: what `torch.utils.checkpoint` recomputes there is recomputed by the same kernel.
+    Other implementations of checkpointing would draw torch's masks there, and nothing could tell: use `replace`.
 
     Raises
     ------

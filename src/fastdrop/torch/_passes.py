@@ -104,7 +104,7 @@ def _gradient(dy: Tensor, key: Tensor, p: float, axes: int, kind: str) -> Tensor
 
 def _eager(x: Tensor, key: Tensor, p: float, axes: int, kind: str, inplace: bool) -> Tensor:
     if x.requires_grad and torch.is_grad_enabled():
-        return _Pass.apply(x, key, p, axes, kind, inplace)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+        return _Pass.apply(x, key, p, axes, kind, inplace)
     y = _passed(x, key, p, axes, kind, x if inplace else None)
     if inplace and not x.is_inference():
         torch.autograd.graph.increment_version(x)
@@ -140,9 +140,9 @@ _operator.register_autograd(_operator_backward, setup_context=_setup)
 
 _TYPES = (Tensor, nn.Parameter)
 _REAL = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
-_COMPLEX = {torch.complex64, torch.complex128}
-# The dispatch keys of an ordinary tensor on the CPU, and of the state of a thread; every other kind of tensor (functorch's,
-# conjugate, nested, on another device) and every mode (vmap, tracing, fake tensors) has more.
+_DTYPES = {"dropout": _REAL | {torch.complex64, torch.complex128}, "alpha": _REAL}
+# The dispatch keys of an ordinary tensor on the CPU, and of a thread in an ordinary state; every other kind of tensor
+# (functorch's, conjugate, nested, on another device) and every mode (vmap, tracing, fake tensors) has more.
 _keys, _state = torch._C._dispatch_keys, torch._C._dispatch_tls_local_include_set
 _PLAIN, _STATES = {_keys(torch.empty(0, device="cpu")).raw_repr()}, {_state().raw_repr()}
 with torch.inference_mode():
@@ -171,9 +171,8 @@ def _is_writable(x: Tensor) -> bool:
 
 def quick(x: Tensor, p: float, training: bool, inplace: bool, axes: int | None, kind: str) -> Tensor | None:
     """Return x after dropout, or None where that is left to torch's own code."""
-    if not training or axes is None or type(x) not in _TYPES or not 0 < p <= 1:
-        return None
-    if x.dtype not in _REAL and (kind == "alpha" or x.dtype not in _COMPLEX) or (kind == "alpha" and p == 1):
+    drops = training and (0 < p < 1 or (p == 1 and kind == "dropout"))
+    if not drops or axes is None or type(x) not in _TYPES or x.dtype not in _DTYPES[kind]:
         return None
     compiling = torch.compiler.is_compiling()
     if compiling and (torch.compiler.is_exporting() or x.device.type != "cpu"):
