@@ -1,4 +1,4 @@
-"""fastdrop.torch: what the kernel does not serve is torch's own code, seen by torch's own masks; never wrong in silence."""
+"""fastdrop.torch: what the kernel does not serve is torch's own code, seen by torch's own masks."""
 
 import pytest
 
