@@ -1,0 +1,399 @@
+"""Dropout for scikit-learn: `MLPClassifier` and `MLPRegressor`, which have none, with dropout after every hidden layer.
+
+The estimators are scikit-learn's own, with all that they can do; here is only what dropout adds. Of its private methods
+these are overridden, whose arguments have been the same since 1.2, or are handed on as they come: `_initialize`,
+`_forward_pass`, `_compute_loss_grad`; and `_fit`, `_backprop`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+import fastdrop as fd
+
+try:
+    from scipy.sparse import issparse
+    from sklearn.base import is_classifier
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.neural_network._base import ACTIVATIONS
+    from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
+    from sklearn.utils import check_random_state, validation
+    from sklearn.utils._param_validation import Interval
+    from sklearn.utils.extmath import safe_sparse_dot
+    from sklearn.utils.validation import check_is_fitted
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"fastdrop.sklearn needs scikit-learn 1.3 or newer, got {error}: pip install 'numpy-fastdrop[sklearn]'",
+        name=error.name,
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[Any]
+    Apply = Callable[..., Any] | None
+    RandomState = int | np.random.RandomState | None
+
+__all__ = ["DropoutMLPClassifier", "DropoutMLPRegressor"]
+
+_CONSTRAINTS = {
+    "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+    "input_dropout": [Interval(Real, 0, 1, closed="left")],
+    "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+    "thinned": ["boolean"],
+}
+_OWN = (*_CONSTRAINTS, "_rng", "_tape", "_kept")
+
+
+def _init_of(parent: Any) -> Any:
+    """Return an `__init__` with the parameters of the parent's, whatever the release, and those of dropout."""
+
+    def __init__(
+        self: Any,
+        *args: Any,
+        dropout: float | ArrayLike = 0.5,
+        input_dropout: float = 0.0,
+        max_norm: float | None = None,
+        thinned: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        parent.__init__(self, *args, **kwargs)
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.max_norm = max_norm
+        self.thinned = thinned
+
+    own = [p for p in inspect.signature(__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    theirs = inspect.signature(parent.__init__)
+    # scikit-learn reads the names of the parameters here.
+    vars(__init__)["__signature__"] = theirs.replace(parameters=[*theirs.parameters.values(), *own])
+    return __init__
+
+
+class _DropoutMLP(BaseMultilayerPerceptron):
+    """What dropout adds to either of scikit-learn's estimators."""
+
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    _optimizer: Any
+    _tape: Any = None  # of the pass under way: what each layer was before it was dropped, and how it was
+    _kept: Any = None  # of every layer, where the weights and intercepts of this mini-batch's thinned network stand
+
+    def monte_carlo(
+        self,
+        X: Any,
+        samples: int = 100,
+        random_state: RandomState = None,
+        *,
+        batch_size: int | None = None,
+        keep: bool = False,
+    ) -> fd.MonteCarlo:
+        """Predict many times with dropout on: the spread says how uncertain the network is [2]_.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input. Each row of each sample has a mask of its own, also where the network was trained thinned.
+        samples : int
+            How many predictions to take.
+        random_state : int, RandomState or None
+            Decides the masks. An int gives the same ones at every call.
+        batch_size : int, optional
+            How many rows are computed at once, all by default. The masks do not depend on it.
+        keep : bool
+            Whether to keep all predictions, as `MonteCarlo.samples`.
+
+        Returns
+        -------
+        MonteCarlo
+            Of the classes' probabilities, or of the regressor's values, of the shape that `predict_proba` or `predict`
+            gives.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            On a bad argument.
+
+        Warns
+        -----
+        UserWarning
+            Where nothing is dropped.
+        """
+        check_is_fitted(self)
+        X = _validated(self, X)
+        X = X.tocsr() if issparse(X) else X
+
+        def f(rows: Array, rng: fd.Rng) -> Array:
+            activations = [X[rows[0] : rows[-1] + 1], *[None] * (self.n_layers_ - 1)]
+            self._dropped_pass(activations, functools.partial(_drop, rng=rng))
+            prediction: Array = self._prediction(activations[-1])
+            return prediction
+
+        rng = _new_rng(check_random_state(random_state))
+        return fd.monte_carlo(f, np.arange(X.shape[0]), samples, rng=rng, batch_size=batch_size, keep=keep)
+
+    def to_mlp(self) -> Any:
+        """Return a copy, fitted or not, that is scikit-learn's own estimator and does not need fastdrop."""
+        plain = MLPClassifier() if is_classifier(self) else MLPRegressor()
+        vars(plain).update({k: v for k, v in vars(copy.deepcopy(self)).items() if k not in _OWN})
+        if isinstance(getattr(plain, "_optimizer", None), _MaxNorm):
+            plain._optimizer = plain._optimizer.optimizer
+        return plain
+
+    def _rates(self) -> list[float]:
+        """Return the probabilities of dropping, of the input and of every hidden layer."""
+        hidden = np.size(self.hidden_layer_sizes)
+        rates = np.asarray(self.dropout, dtype=float)
+        if rates.shape not in ((), (hidden,)) or not ((rates >= 0) & (rates < 1)).all():
+            raise ValueError(
+                f"dropout must be a number in [0, 1), or one for each of the {hidden} hidden layers, got {self.dropout}"
+            )
+        return [float(self.input_dropout), *np.broadcast_to(rates, hidden).tolist()]
+
+    def _fit(self, *args: Any, **kwargs: Any) -> Any:
+        if self.solver == "lbfgs" and (any(self._rates()) or self.max_norm is not None):
+            raise ValueError(
+                "solver must be 'adam' or 'sgd' with dropout or max_norm, got 'lbfgs': it compares the values of one "
+                "function without constraints, and each mask makes another function"
+            )
+        return super()._fit(*args, **kwargs)
+
+    def _initialize(self, *args: Any) -> None:
+        self._rng = _new_rng(copy.deepcopy(self._random_state))
+        super()._initialize(*args)
+
+    def _backprop(self, X: Any, y: Array, *rest: Any) -> Any:
+        if self.solver != "lbfgs":
+            optimizer = getattr(self._optimizer, "optimizer", self._optimizer)
+            self._optimizer = optimizer if self.max_norm is None else _MaxNorm(optimizer, self.max_norm)
+        rates, whole = self._rates(), (self.coefs_, self.intercepts_)
+        try:
+            if self.thinned and any(rates):
+                units = _kept_units(self.coefs_, rates, self._rng)
+                layers = zip(self.coefs_, units[:-1], units[1:], strict=True)
+                self._kept = [(rows[:, None] * w.shape[1] + columns, columns) for w, rows, columns in layers]
+                activations = rest[-4]  # the arguments before it depend on the release
+                activations[0] = activations[0][:, units[0]]
+                self.coefs_ = [w.take(at) for w, (at, _) in zip(self.coefs_, self._kept, strict=True)]
+                self.intercepts_ = [b[columns] for b, (_, columns) in zip(self.intercepts_, self._kept, strict=True)]
+            return super()._backprop(X, y, *rest)
+        finally:
+            self.coefs_, self.intercepts_ = whole
+            self._kept = self._tape = None
+
+    def _forward_pass(self, activations: list[Any]) -> Any:
+        if not any(self._rates()):
+            return super()._forward_pass(activations)
+        drop = functools.partial(_drop, rng=self._rng) if self._kept is None else _scale
+        self._tape = self._dropped_pass(activations, drop)
+        return activations
+
+    def _dropped_pass(self, activations: list[Any], drop: Callable[[Any, float], tuple[Any, Apply]]) -> list[Any]:
+        """Do what the parent's `_forward_pass` does, and drop; return what was there before, and how it was dropped."""
+        tape, y = [], activations[0]
+        for layer, p in enumerate(self._rates()):
+            if layer:
+                ACTIVATIONS[self.activation](y)
+            activations[layer], apply = (y, None) if p == 0 else drop(y, p)
+            tape.append((y, apply))
+            y = safe_sparse_dot(activations[layer], self.coefs_[layer])
+            y += self.intercepts_[layer]
+        ACTIVATIONS[self.out_activation_](y)
+        activations[-1] = y
+        return tape
+
+    def _compute_loss_grad(
+        self, layer: int, total: float, activations: list[Any], deltas: list[Any], *gradients: list[Any]
+    ) -> None:
+        whole = [gradient[layer] for gradient in gradients]
+        if self._tape and layer + 1 < len(self._tape):
+            apply = self._tape[layer + 1][1]
+            if apply is not None:
+                apply(deltas[layer], out=deltas[layer])
+        super()._compute_loss_grad(layer, total, activations, deltas, *gradients)
+        if self._tape:
+            activations[layer] = self._tape[layer][0]  # of which tanh and logistic compute their derivatives
+        if self._kept is not None:
+            for gradient, full, at in zip(gradients, whole, self._kept[layer], strict=True):
+                full.fill(0)
+                full.reshape(-1)[at] = gradient[layer]
+                gradient[layer] = full
+
+
+class _MaxNorm:
+    """One of scikit-learn's optimizers, after whose updates no unit's incoming weights have a larger norm."""
+
+    def __init__(self, optimizer: Any, limit: float) -> None:
+        self.optimizer, self.limit = optimizer, limit
+
+    def update_params(self, params: list[Array], grads: list[Array]) -> None:
+        self.optimizer.update_params(params, grads)
+        for w in params[: len(params) // 2]:  # the others are the intercepts
+            norm = np.linalg.norm(w, axis=0)
+            w *= self.limit / np.maximum(norm, self.limit)
+
+    def iteration_ends(self, *args: Any) -> None:
+        self.optimizer.iteration_ends(*args)
+
+    def trigger_stopping(self, *args: Any) -> Any:
+        return self.optimizer.trigger_stopping(*args)
+
+
+def _new_rng(state: np.random.RandomState) -> fd.Rng:
+    return fd.Rng(state.randint(2**32, size=4, dtype=np.uint32))
+
+
+def _validated(estimator: Any, X: Any) -> Any:
+    """Return X checked as `predict` checks it, in floating point; scikit-learn 1.6 moved the function."""
+    validate = getattr(validation, "validate_data", None) or type(estimator)._validate_data
+    return validate(estimator, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
+
+
+def _drop(x: Any, p: float, rng: fd.Rng) -> tuple[Any, Apply]:
+    """Return x after dropout, and what does the same to its gradient."""
+    if not issparse(x):
+        y, mask = fd.dropout(x, p, rng=rng)
+        return y, mask.apply
+    at = x.tocoo()
+    mask = fd.Mask.from_bool(~fd.bernoulli(x.shape, p, rng=rng)[at.row, at.col], p)
+    y = x.copy()
+    y.data = mask.apply(x.data)
+    return y, mask.apply
+
+
+def _scale(x: Any, p: float) -> tuple[Any, Apply]:
+    """Return x, whose kept units are all that is left, scaled as dropout scales them, and what scales its gradient."""
+    scale = 1 / (1 - p)
+    return x * scale, functools.partial(np.multiply, scale)
+
+
+def _kept_units(coefs: list[Array], rates: list[float], rng: fd.Rng) -> list[NDArray[np.intp]]:
+    """Return the indices of the units that are kept, of every layer; the output layer keeps all."""
+    kept = [(~fd.bernoulli(len(w), p, rng=rng)).nonzero()[0] for w, p in zip(coefs, rates, strict=True)]
+    return [*kept, np.arange(coefs[-1].shape[1])]
+
+
+class DropoutMLPClassifier(_DropoutMLP, MLPClassifier):
+    """scikit-learn's `MLPClassifier` with dropout after every hidden layer [1]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init, max_iter, random_state, ...
+        Those of `sklearn.neural_network.MLPClassifier`, all that the installed release has, by the same names.
+    dropout : float or sequence of float
+        The probability of dropping a hidden unit, 0 <= dropout < 1: one for all hidden layers, or one for each.
+    input_dropout : float
+        That of dropping an input feature, 0 <= input_dropout < 1.
+    max_norm : float or None
+        The largest Euclidean norm of the incoming weights of a unit, restored after every update [1]_; None is no
+        limit.
+    thinned : bool
+        Whether a unit is dropped for the whole mini-batch, and what is dropped is not multiplied: a step is quicker,
+        and more of them are needed. `alpha` then penalises the weights of the thinned network of a step.
+
+    Attributes
+    ----------
+    coefs_, intercepts_, loss_curve_, n_iter_, ...
+        Those of `sklearn.neural_network.MLPClassifier`. `loss_` and `loss_curve_` are of the passes with dropout.
+
+    Raises
+    ------
+    ValueError
+        By `fit` and `partial_fit`: a parameter out of range; dropout or max_norm with ``solver="lbfgs"``.
+
+    Notes
+    -----
+    `random_state` decides the masks too. Their key is drawn from a copy of it, so that weights, splits and shuffles
+    start as those of ``dropout=0``, and lives on through `partial_fit` and ``warm_start=True``. Masks of sparse and
+    dense X are the same.
+
+    References
+    ----------
+    .. [1] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural
+       networks from overfitting", JMLR 15, 2014.
+    .. [2] Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning",
+       ICML 2016.
+
+    Examples
+    --------
+    >>> from fastdrop.sklearn import DropoutMLPClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = DropoutMLPClassifier((256,), dropout=0.5, tol=1e-2, random_state=0)
+    >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
+    True
+    >>> result = model.monte_carlo(X[1000:] / 16, samples=20, random_state=0)
+    >>> result.mean.shape, result.entropy.shape
+    ((797, 10), (797,))
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {**MLPClassifier._parameter_constraints, **_CONSTRAINTS}
+    __init__ = _init_of(MLPClassifier)
+
+    def _prediction(self, y: Array) -> Array:
+        """Return the classes' probabilities: scikit-learn's network has one output for two classes."""
+        return np.hstack([1 - y, y]) if self.n_outputs_ == 1 else y
+
+
+class DropoutMLPRegressor(_DropoutMLP, MLPRegressor):
+    """scikit-learn's `MLPRegressor` with dropout after every hidden layer [1]_.
+
+    Parameters
+    ----------
+    loss, hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init, max_iter, random_state, ...
+        Those of `sklearn.neural_network.MLPRegressor`, all that the installed release has, by the same names.
+    dropout, input_dropout, max_norm, thinned
+        As in `DropoutMLPClassifier`; so are the attributes, the errors and what `random_state` decides.
+
+    References
+    ----------
+    .. [1] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural
+       networks from overfitting", JMLR 15, 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastdrop.sklearn import DropoutMLPRegressor
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> model = DropoutMLPRegressor(hidden_layer_sizes=100, dropout=0.1, tol=1e-3, random_state=0)
+    >>> mean, std = model.fit(X, X[:, 0] ** 2).predict([[0.5], [4.0]], return_std=True)
+    >>> bool(std[1] > std[0])
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {**MLPRegressor._parameter_constraints, **_CONSTRAINTS}
+    __init__ = _init_of(MLPRegressor)
+
+    def predict(self, X: Any, return_std: bool = False, samples: int = 100) -> Any:
+        """Predict without dropout, and the standard deviation with it where asked for.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input.
+        return_std : bool
+            Whether to return the standard deviation of `monte_carlo`'s samples too, drawn from the estimator's
+            `random_state`.
+        samples : int
+            How many samples that takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs), or two of them
+            What `sklearn.neural_network.MLPRegressor.predict` returns; with `return_std` also the standard deviations.
+        """
+        y = super().predict(X)
+        return (y, self.monte_carlo(X, samples, self.random_state).std) if return_std else y
+
+    def _prediction(self, y: Array) -> Array:
+        return y[:, 0] if self.n_outputs_ == 1 else y
