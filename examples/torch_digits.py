@@ -1,7 +1,6 @@
-"""Dropout in PyTorch through fastdrop: a model's own modules made quick, trained on digits, and asked what it is sure of.
+"""Dropout in PyTorch: a model's own modules made quick, trained on digits, and asked what it is sure of.
 
-pip install "numpy-fastdrop[torch]" scikit-learn
-python examples/torch_digits.py [--epochs N] [--samples N]
+Run it by `python examples/torch_digits.py`; it needs scikit-learn for the digits, and `numpy-fastdrop[torch]`.
 """
 
 import argparse

@@ -55,8 +55,8 @@ def drawn(f, sample, x):
 @pytest.mark.parametrize(("ours", "theirs", "sample"), list(samples()))
 def test_a_sample(ours, theirs, sample):
     x = sample.input
-    (y, dx), (like, _) = drawn(ours, sample, x), drawn(theirs, sample, x)
-    assert (y.shape, y.dtype, y.stride(), dx.stride()) == (like.shape, like.dtype, like.stride(), x.stride())
+    (y, dx), (like, dlike) = drawn(ours, sample, x), drawn(theirs, sample, x)
+    assert (y.shape, y.dtype, y.stride(), dx.stride()) == (like.shape, like.dtype, like.stride(), dlike.stride())
     # The masks differ. Where both keep or both drop, values and gradients must be equal; torch rounds each of several
     # steps to 16 bits, so its values are those of wider numbers, rounded once.
     wide = x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_()
