@@ -2,7 +2,10 @@
 
 import os
 
+from ._public import public
 
+
+@public
 def get_include() -> str:
     """The folder that holds ``fastdrop.h``, the header of the C core.
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The long form of the tests of a door, in environments of its own: python tests/doors/run.py sklearn.
 
+PyTorch's tests are not in its wheel: python tests/doors/run.py torch --theirs FILE, its test/nn/test_dropout.py.
 For the oldest and the newest release that a door supports an environment is made below --folder, and kept there; the
 installed fastdrop is copied into it, so that nothing is built.
 """
@@ -18,6 +19,8 @@ import fastdrop
 HERE = Path(__file__).resolve().parent
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 OURS = [*PYTEST, "-c", str(HERE.parents[1] / "pyproject.toml")]
+THEIRS = "FILE"  # stands for the option --theirs
+SWAPS = ("modules", "operator")
 
 # For each door: what the oldest environment installs, and the newest; and what is run in both.
 DOORS = {
@@ -34,6 +37,13 @@ DOORS = {
         [
             [*OURS, str(HERE / "test_sklearn.py"), str(HERE / "long_sklearn.py")],
             [*PYTEST, "-c", os.devnull, "-p", "swapped_mlp", "--pyargs", "sklearn.neural_network.tests.test_mlp"],
+        ],
+    ),
+    "torch": (
+        {"newest": ["torch==2.13.0", "expecttest", "scikit-learn"]},
+        [
+            [*OURS, *map(str, sorted(HERE.glob("test_torch*.py"))), str(HERE / "long_torch.py")],
+            *([*PYTEST, "-c", os.devnull, "-p", "swapped_torch", f"--swap={swap}", THEIRS] for swap in SWAPS),
         ],
     ),
 }
@@ -58,8 +68,12 @@ def main():
     parser.add_argument(
         "--folder", type=Path, default=Path.home() / ".cache" / "fastdrop-doors", help="of environments"
     )
+    parser.add_argument("--theirs", type=Path, help="the other project's tests, where its wheel has none")
     options = parser.parse_args()
     releases, commands = DOORS[options.door]
+    if options.theirs is None and any(THEIRS in command for command in commands):
+        parser.error(f"the door {options.door} needs --theirs")
+    commands = [[str(options.theirs) if word == THEIRS else word for word in command] for command in commands]
     paths = os.pathsep.join(str(path) for path in (HERE, HERE.parent))
     failed = 0
     for release, packages in releases.items():
