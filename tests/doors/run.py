@@ -32,11 +32,22 @@ DOORS = {
         [[*OURS, str(HERE / "test_dask.py"), str(HERE / "long_dask.py")]],
     ),
     "mpi": ({"newest": ["mpi4py", "mpich", "torch==2.13.0"]}, [[*OURS, str(HERE / "test_mpi.py")]]),
+    "onnx": (
+        {"newest": ["onnx", "onnxruntime", "onnxscript", "torch==2.13.0"]},
+        [[*OURS, str(HERE / "test_onnx.py"), str(HERE / "long_onnx.py")]],
+    ),
     "sklearn": (
         {"oldest": ["scikit-learn==1.3.*", "numpy==1.26.*", "scipy==1.11.*"], "newest": ["scikit-learn"]},
         [
             [*OURS, str(HERE / "test_sklearn.py"), str(HERE / "long_sklearn.py")],
             [*PYTEST, "-c", os.devnull, "-p", "swapped_mlp", "--pyargs", "sklearn.neural_network.tests.test_mlp"],
+        ],
+    ),
+    "thinc": (
+        {"oldest": ["thinc==8.3.*", "hypothesis", "mock"], "newest": ["thinc", "hypothesis", "mock"]},
+        [
+            [*OURS, str(HERE / "test_thinc.py")],
+            [*PYTEST, "-c", os.devnull, "-p", "swapped_ops", "--pyargs", "thinc"],
         ],
     ),
     "torch": (
