@@ -48,6 +48,9 @@ SHORT = {
         "sed 's/^SEEDS, EPOCHS, RATE = 5, 300/SEEDS, EPOCHS, RATE = 1, 2/; s/1e-4, 31$/1e-4, 1/' benchmarks/thinned.py "
         "| python -"
     ),
+    r"python benchmarks/sklearn_fit\.py time": "python benchmarks/sklearn_fit.py time --pairs 1",
+    r"python benchmarks/sklearn_fit\.py errors --epochs 100": "python benchmarks/sklearn_fit.py --help",  # of mlxtend
+    r"python (tests/doors/run|benchmarks/torch_dropout)\.py.*": r"python \1.py --help",  # torch: gigabytes elsewhere
     r"\./core \[quick \| WORK\]": "./core quick",
 }
 

@@ -1,6 +1,6 @@
-"""Dropout for scikit-learn: `MLPClassifier` and `MLPRegressor`, which have none, with dropout after every hidden layer.
+"""What dropout adds to scikit-learn's multi-layer perceptron, classifier and regressor alike.
 
-The estimators are scikit-learn's own, with all that they can do; here is only what dropout adds. Of its private methods
+The estimators are scikit-learn's own, with all that they can do. Of its private methods
 these are overridden, whose arguments have been the same since 1.2, or are handed on as they come: `_initialize`,
 `_forward_pass`, `_compute_loss_grad`; and `_fit`, `_backprop`.
 """
@@ -11,7 +11,7 @@ import copy
 import functools
 import inspect
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,18 +42,16 @@ if TYPE_CHECKING:
     Apply = Callable[..., Any] | None
     RandomState = int | np.random.RandomState | None
 
-__all__ = ["DropoutMLPClassifier", "DropoutMLPRegressor"]
-
-_CONSTRAINTS = {
+CONSTRAINTS = {
     "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
     "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "max_norm": [Interval(Real, 0, None, closed="neither"), None],
     "thinned": ["boolean"],
 }
-_OWN = (*_CONSTRAINTS, "_rng", "_tape", "_kept")
+_OWN = (*CONSTRAINTS, "_rng", "_tape", "_kept")
 
 
-def _init_of(parent: Any) -> Any:
+def init_of(parent: Any) -> Any:
     """Return an `__init__` with the parameters of the parent's, whatever the release, and those of dropout."""
 
     def __init__(
@@ -78,7 +76,7 @@ def _init_of(parent: Any) -> Any:
     return __init__
 
 
-class _DropoutMLP(BaseMultilayerPerceptron):
+class DropoutMLP(BaseMultilayerPerceptron):
     """What dropout adds to either of scikit-learn's estimators."""
 
     coefs_: list[Array]
@@ -281,119 +279,3 @@ def _kept_units(coefs: list[Array], rates: list[float], rng: fd.Rng) -> list[NDA
     """Return the indices of the units that are kept, of every layer; the output layer keeps all."""
     kept = [(~fd.bernoulli(len(w), p, rng=rng)).nonzero()[0] for w, p in zip(coefs, rates, strict=True)]
     return [*kept, np.arange(coefs[-1].shape[1])]
-
-
-class DropoutMLPClassifier(_DropoutMLP, MLPClassifier):
-    """scikit-learn's `MLPClassifier` with dropout after every hidden layer [1]_.
-
-    Parameters
-    ----------
-    hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init, max_iter, random_state, ...
-        Those of `sklearn.neural_network.MLPClassifier`, all that the installed release has, by the same names.
-    dropout : float or sequence of float
-        The probability of dropping a hidden unit, 0 <= dropout < 1: one for all hidden layers, or one for each.
-    input_dropout : float
-        That of dropping an input feature, 0 <= input_dropout < 1.
-    max_norm : float or None
-        The largest Euclidean norm of the incoming weights of a unit, restored after every update [1]_; None is no
-        limit.
-    thinned : bool
-        Whether a unit is dropped for the whole mini-batch, and what is dropped is not multiplied: a step is quicker,
-        and more of them are needed. `alpha` then penalises the weights of the thinned network of a step.
-
-    Attributes
-    ----------
-    coefs_, intercepts_, loss_curve_, n_iter_, ...
-        Those of `sklearn.neural_network.MLPClassifier`. `loss_` and `loss_curve_` are of the passes with dropout.
-
-    Raises
-    ------
-    ValueError
-        By `fit` and `partial_fit`: a parameter out of range; dropout or max_norm with ``solver="lbfgs"``.
-
-    Notes
-    -----
-    `random_state` decides the masks too. Their key is drawn from a copy of it, so that weights, splits and shuffles
-    start as those of ``dropout=0``, and lives on through `partial_fit` and ``warm_start=True``. Masks of sparse and
-    dense X are the same.
-
-    References
-    ----------
-    .. [1] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural
-       networks from overfitting", JMLR 15, 2014.
-    .. [2] Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning",
-       ICML 2016.
-
-    Examples
-    --------
-    >>> from fastdrop.sklearn import DropoutMLPClassifier
-    >>> from sklearn.datasets import load_digits
-    >>> X, y = load_digits(return_X_y=True)
-    >>> model = DropoutMLPClassifier((256,), dropout=0.5, tol=1e-2, random_state=0)
-    >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
-    True
-    >>> result = model.monte_carlo(X[1000:] / 16, samples=20, random_state=0)
-    >>> result.mean.shape, result.entropy.shape
-    ((797, 10), (797,))
-    """
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {**MLPClassifier._parameter_constraints, **_CONSTRAINTS}
-    __init__ = _init_of(MLPClassifier)
-
-    def _prediction(self, y: Array) -> Array:
-        """Return the classes' probabilities: scikit-learn's network has one output for two classes."""
-        return np.hstack([1 - y, y]) if self.n_outputs_ == 1 else y
-
-
-class DropoutMLPRegressor(_DropoutMLP, MLPRegressor):
-    """scikit-learn's `MLPRegressor` with dropout after every hidden layer [1]_.
-
-    Parameters
-    ----------
-    loss, hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init, max_iter, random_state, ...
-        Those of `sklearn.neural_network.MLPRegressor`, all that the installed release has, by the same names.
-    dropout, input_dropout, max_norm, thinned
-        As in `DropoutMLPClassifier`; so are the attributes, the errors and what `random_state` decides.
-
-    References
-    ----------
-    .. [1] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural
-       networks from overfitting", JMLR 15, 2014.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastdrop.sklearn import DropoutMLPRegressor
-    >>> X = np.linspace(-1, 1, 200)[:, None]
-    >>> model = DropoutMLPRegressor(hidden_layer_sizes=100, dropout=0.1, tol=1e-3, random_state=0)
-    >>> mean, std = model.fit(X, X[:, 0] ** 2).predict([[0.5], [4.0]], return_std=True)
-    >>> bool(std[1] > std[0])
-    True
-    """
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {**MLPRegressor._parameter_constraints, **_CONSTRAINTS}
-    __init__ = _init_of(MLPRegressor)
-
-    def predict(self, X: Any, return_std: bool = False, samples: int = 100) -> Any:
-        """Predict without dropout, and the standard deviation with it where asked for.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input.
-        return_std : bool
-            Whether to return the standard deviation of `monte_carlo`'s samples too, drawn from the estimator's
-            `random_state`.
-        samples : int
-            How many samples that takes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs), or two of them
-            What `sklearn.neural_network.MLPRegressor.predict` returns; with `return_std` also the standard deviations.
-        """
-        y = super().predict(X)
-        return (y, self.monte_carlo(X, samples, self.random_state).std) if return_std else y
-
-    def _prediction(self, y: Array) -> Array:
-        return y[:, 0] if self.n_outputs_ == 1 else y
