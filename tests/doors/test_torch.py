@@ -131,11 +131,17 @@ def test_in_place(layout):
         assert torch.equal(base[..., 1::2], before[..., 1::2])
 
 
-def test_large_results():
-    x = random((3, 1 << 20))[:, 1:]
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.complex128], ids=str)
+def test_large_results(dtype):
+    x = random((1 << 12, 700), dtype)[:, 1:].t().requires_grad_()
     y = drawn(ft.dropout, x, 0.5)
-    assert torch.equal(y, torch.where(kept(x.shape, 0.5), 2 * x, 0))
-    assert y.resize_(0).numel() == 0  # torch's own memory
+    keep = kept(x.shape, 0.5)
+    assert torch.equal(y, torch.where(keep, 2 * x, 0))
+    assert y.stride() == torch.empty_like(x).stride()
+    assert y.data_ptr() % 64 == 0
+    y.mul_(3)
+    y.real.sum().backward()
+    assert torch.equal(x.grad.real, 6.0 * keep)
 
 
 # Torch's generator
@@ -297,7 +303,7 @@ def test_modules_are_torchs(module):
     assert ours.state_dict() == theirs.state_dict() == {}
     with pytest.raises(ValueError, match="between 0 and 1"):
         module(1.5)
-    x = torch.ones(2, 3, 4)
+    x = torch.ones((2, 3, 4) if module is ft.Dropout1d else (2, 3, 4, 4))
     assert torch.equal(ours.eval()(x), x)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import mmap
-import sys
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
@@ -33,18 +31,18 @@ def _array(x: Tensor) -> NDArray[Any]:
 
 
 def _empty_like(x: Tensor) -> Tensor:
-    """Return a new tensor with the strides that torch gives a result; a large one in huge pages, as NumPy's arrays."""
-    y = torch.empty_like(x)
-    if y.nbytes >= _HUGE and _madvise is not None:
-        start = -(-y.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
-        _madvise(start, y.data_ptr() + y.nbytes - start, mmap.MADV_HUGEPAGE)
-    return y
+    """Return a new tensor with the strides that torch gives a result."""
+    if x.nbytes < _LARGE:
+        return torch.empty_like(x)
+    # In an array of NumPy's, which asks for huge pages, from the start of a cache line on. Not a view of it: autograd
+    # would refuse to overwrite a view that a Function returns.
+    memory = torch.from_numpy(np.empty(x.numel() * x.itemsize + 64, np.uint8))
+    strides = torch.empty_like(x, device="meta").stride()
+    start = -memory.data_ptr() % 64 // x.itemsize
+    return torch.empty(0, dtype=x.dtype, device="cpu").set_(memory.untyped_storage(), start, x.shape, strides)
 
 
-_HUGE = 1 << 22  # bytes; below it NumPy does not ask for huge pages either
-_madvise = ctypes.CDLL(None).madvise if sys.platform == "linux" else None
-if _madvise is not None:
-    _madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_LARGE = 1 << 22  # bytes, from which on NumPy asks for huge pages
 
 
 def _mask_of(shape: torch.Size, key: Tensor, axes: int) -> dict[str, Any]:
