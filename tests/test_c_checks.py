@@ -1,7 +1,7 @@
-"""The C core with other compilers, instruction sets and architectures: see emulated/run.py."""
+"""The C core with other compilers, instruction sets and architectures: see c/run.py."""
 
 import pytest
-from emulated import python_suite, run
+from c import python_suite, run
 
 if not run.CSRC.is_dir():
     pytest.skip("no sources beside the tests", allow_module_level=True)

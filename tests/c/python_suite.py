@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 TESTS, ROOT = HERE.parent, HERE.parents[1]
 sys.path.insert(0, str(TESTS))
 
-from emulated.run import FailedError, NotRunError, execute, report, tool  # noqa: E402
+from c.run import FailedError, NotRunError, execute, report, tool  # noqa: E402
 
 MACHINES = {"aarch64": "arm64", "s390x": "s390x"}  # and apt's name
 PACKAGES = ["python3", "python3-numpy", "python3-pytest", "python3-hypothesis", "python3-rich", "python3-threadpoolctl"]

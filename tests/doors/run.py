@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The long form of the tests of a door, in environments of its own: python tests/doors/run.py sklearn.
 
-PyTorch's tests are not in its wheel: python tests/doors/run.py torch --theirs FILE, its test/nn/test_dropout.py.
+PyTorch's tests are not in its wheel: python tests/doors/run.py torch --theirs FILE, its test_dropout.py.
 For the oldest and the newest release that a door supports an environment is made below --folder, and kept there; the
 installed fastdrop is copied into it, so that nothing is built.
 """

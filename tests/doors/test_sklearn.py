@@ -413,5 +413,5 @@ def test_monte_carlo_refuses():
         model.monte_carlo(X[:, :5])
     with pytest.raises(ValueError, match="samples"):
         model.monte_carlo(X, 0)
-    with pytest.warns(UserWarning, match="nothing was dropped"):
+    with pytest.warns(UserWarning, match="equal in every bit"):
         model.set_params(dropout=0).monte_carlo(X, 2)

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from emulated.run import FailedError, NotRunError, execute, tool
+from c.run import FailedError, NotRunError, execute, tool
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastdrop" / "python3.13t"
 RELEASE = "trixie"  # Debian's first with Python 3.13

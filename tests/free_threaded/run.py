@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
-from emulated.run import execute, report  # noqa: E402
+from c.run import execute, report  # noqa: E402
 from free_threaded.interpreter import free_threaded  # noqa: E402
 from sanitizers.python_tests import OTHER_BUILDS  # noqa: E402
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from emulated.run import CSRC, FailedError, NotRunError, compiled, execute, tool  # noqa: E402
+from c.run import CSRC, FailedError, NotRunError, compiled, execute, tool  # noqa: E402
 
 FLAGS = ["-std=gnu11", "-O1", "-g", "-ffp-contract=off", f"-I{CSRC}"]
 CORPUS, KEPT = HERE / "corpus", 64

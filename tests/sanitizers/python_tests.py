@@ -6,11 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from emulated.run import FailedError, NotRunError, execute
+from c.run import FailedError, NotRunError, execute
 
 ROOT = Path(__file__).resolve().parents[2]
 # They build and install the library anew: that is not the extension which is watched.
-OTHER_BUILDS = ("package", "emulated", "sanitizers", "free_threaded", "c_face", "benchmarks")
+OTHER_BUILDS = ("package", "c_checks", "sanitizers", "free_threaded", "c_face", "benchmarks")
 OTHER_BUILDS = [f"test_{name}.py" for name in OTHER_BUILDS]
 TIMEOUT = 3600  # seconds, for the build and for each file of tests: a busy machine takes minutes
 

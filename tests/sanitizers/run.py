@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
-from emulated.run import (  # noqa: E402
+from c.run import (  # noqa: E402
     CSRC,
     FLAGS,
     WARNINGS,
@@ -30,7 +30,7 @@ from emulated.run import (  # noqa: E402
 )
 from sanitizers import python_tests  # noqa: E402
 
-KERNEL_TESTS = HERE.parent / "emulated"
+KERNEL_TESTS = HERE.parent / "c"
 ADDRESS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # A report of the thread sanitizer fails the program at its exit. The runtimes of OpenMP are not instrumented.
 THREAD_OPTIONS = "TSAN_OPTIONS=ignore_noninstrumented_modules=1"

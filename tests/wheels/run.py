@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
-from emulated.run import FailedError, NotRunError, execute, report, tool  # noqa: E402
+from c.run import FailedError, NotRunError, execute, report, tool  # noqa: E402
 
 LIBRARIES = {"sklearn": "scikit-learn", "numba": "numba"}
 FULL = LIBRARIES | {"torch": "torch==2.13.0"}  # on the CPU; other releases bring gigabytes for GPUs

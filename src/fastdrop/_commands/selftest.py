@@ -17,7 +17,7 @@ from .._core.dropout import dropout, dropout_backward
 from .._core.rng import Rng
 from .._version import __version__
 
-VECTORS = Path(__file__).with_name("vectors.json")
+VECTORS = Path(__file__).parents[1] / "vectors.json"
 SPAWN, ARRAY_P = 2**64 - 1, 2**64 - 2  # values of fold_in that are the library's own
 THREADS = (1, 2, 7)
 

@@ -187,8 +187,8 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     source = contiguous(source)
     into = dx if cnp.PyArray_IS_C_CONTIGUOUS(dx) else np.empty_like(source)
     bits = kept.packed()
-    sums = bias_residual_backward(dtype, kept.scale_number if kept.p_number < 1 else 1, <uint8_t *> PyBytes_AS_STRING(bits),
-                                  source, into)
+    sums = bias_residual_backward(dtype, kept.scale_number if kept.p_number < 1 else 1,
+                                  <uint8_t *> PyBytes_AS_STRING(bits), source, into)
     if into is not dx:
         cnp.PyArray_CopyInto(dx, into)
     if dtype >= FD_C64:

@@ -1,9 +1,7 @@
 """What was kept: packed bits, or the recipe that makes them again."""
 
 import math
-
 import numpy as np
-
 cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -16,7 +14,6 @@ from .arguments cimport (
 from .binding cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each
 from .rng cimport as_rng
 from .c_fastdrop cimport fd_draw, fd_dtype, fd_p_array, fd_values
-
 from .indices import as_shape, check_broadcast
 from .saved import (
     check_bits, check_function, check_inverted, check_part, check_scale, check_version, from_plain, to_plain)
@@ -204,8 +201,9 @@ cdef class Mask:
                           (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
 
     def __repr__(self):
-        rate = f"p={self.p_number}, scale={self.scale_number}" if self.p_array is None else f"p of shape {self.p_array.shape}"
-        return f"<Mask of shape {self.shape}, {rate}, store={'recipe' if self.stored is None else 'bits'!r}>"
+        array, store = self.p_array, "recipe" if self.stored is None else "bits"
+        p = f"p={self.p_number}, scale={self.scale_number}" if array is None else f"p of shape {array.shape}"
+        return f"<Mask of shape {self.shape}, {p}, store={store!r}>"
 
     cdef tuple extents(self):
         """The noise shape."""
@@ -283,7 +281,7 @@ cdef class Mask:
             if source is not y:
                 cnp.PyArray_CopyInto(y, source)
             return 0
-        if self.p_array is None and (self.scale_number == INFINITY or (self.drawn and self.p_number == 1)):  # nothing is kept
+        if self.p_array is None and (self.scale_number == INFINITY or (self.drawn and self.p_number == 1)):
             (<object> y).fill(0)
             return 0
         if make:
