@@ -99,4 +99,4 @@ cdef extern from "fastdrop.h" nogil:
     void fd_gather(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *whole, void *packed)
     void fd_scatter(const fd_run *run, fd_dtype dtype, const fd_part *part, const void *packed, void *whole)
     void fd_sgd_step(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed,
-                    void *whole)
+                     void *whole)

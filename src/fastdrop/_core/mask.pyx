@@ -198,7 +198,7 @@ cdef class Mask:
     def __reduce__(self):
         scale = self.inverted if self.p_array is not None else self.scale_number
         return _rebuild_mask, (1, self.shape, self.noise, to_plain(self.p), scale, self.stored, self.fused,
-                          (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
+                               (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
 
     def __repr__(self):
         array, store = self.p_array, "recipe" if self.stored is None else "bits"

@@ -9,7 +9,7 @@ cdef class Rng:
     cdef bint _exhausted      # stream 2**64 - 1 has been drawn
     cdef bint _unseeded       # the key came from the system: a forked child takes another
     cdef uint64_t _process    # which process (as _rng.process) the key belongs to
-    cdef readonly bint _batch # at_row made it, or what it comes from: axis 0 of an array is rows
+    cdef readonly bint _batch  # at_row made it, or what it comes from: axis 0 of an array is rows
     cdef readonly bint _used  # its key has been asked for: something was drawn, derived or read
 
     cdef fd_key own_key(self) noexcept
