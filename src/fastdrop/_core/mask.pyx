@@ -19,7 +19,6 @@ from .saved import (
     check_bits, check_function, check_inverted, check_part, check_scale, check_version, from_plain, to_plain)
 from .seeds import WORD
 from .._public import public
-
 cnp.import_array()
 
 
@@ -198,7 +197,8 @@ cdef class Mask:
     def __reduce__(self):
         scale = self.inverted if self.p_array is not None else self.scale_number
         return _rebuild_mask, (1, self.shape, self.noise, to_plain(self.p), scale, self.stored, self.fused,
-                               (self.key.k0, self.key.k1, self.stream, self.start, self.strides) if self.drawn else None)
+                               (self.key.k0, self.key.k1, self.stream, self.start, self.strides)
+                               if self.drawn else None)
 
     def __repr__(self):
         array, store = self.p_array, "recipe" if self.stored is None else "bits"
