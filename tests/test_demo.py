@@ -196,6 +196,20 @@ def cells(table):
 
 
 @needs_extras
+def test_the_runs_are_of_each_seed_at_the_best_rate(monkeypatch):
+    from rich.console import Console
+
+    run = pytest.importorskip("fastdrop._demo.run")
+    monkeypatch.setattr(run, "try_rates", lambda *_: [(0.9, 0.9, 0.001), (0.2, 0.1, 0.01)])
+    monkeypatch.setattr(run, "time_steps", lambda *_: {})
+    monkeypatch.setattr(run, "train", lambda member, seed, rate, epochs, advance, on: (seed, rate, epochs, on))
+    runs = run.compare(MEMBERS["dropout"], 3, 7, Console(quiet=True))[1]
+    without, dropping = MEMBERS["dropout"].names
+    assert runs[without] == [(seed, 0.01, 7, False) for seed in range(3)]
+    assert runs[dropping] == [(seed, 0.01, 7, True) for seed in range(3)]
+
+
+@needs_extras
 def test_the_changes_are_of_the_second_network(report, runs):
     changes = report.changes(runs)
     np.testing.assert_allclose(changes.test, [5, 0, 1])

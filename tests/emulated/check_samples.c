@@ -1,4 +1,4 @@
-/* fd_samples: each sample is dropout by the mask of its own key. */
+/* fd_samples, whole and in parts: each sample is dropout by the mask of its own key. */
 #include "check.h"
 #include "stream.h"
 
@@ -15,7 +15,16 @@ static void check_case(fd_dtype d, double p, uint64_t index, size_t n, size_t sa
             become(d, &values, p, bit(mask, i), input + i * size, to);
     }
     memset(y_memory, FILL, bytes);
-    fd_samples(&run, key, p, d, index, n, samples, fenced(X, input, n * size), y);
+    const uint8_t *x = fenced(X, input, n * size);
+    fd_samples(&run, key, p, d, index, n, samples, x, y);
+    check_y(d, y, bytes, p == 0);
+    memset(y_memory, FILL, bytes); /* again, in four parts */
+    for (int part = 0; part < 4; part++) {
+        const size_t first = part < 2 ? 0 : samples / 2, last = part < 2 ? samples / 2 : samples;
+        const size_t at = part % 2 ? n / 2 : 0, count = part % 2 ? n - n / 2 : n / 2;
+        fd_samples_part(&run, key, p, d, index + at, count, first, last - first, n, x + at * size,
+                        y + (first * n + at) * size);
+    }
     check_y(d, y, bytes, p == 0);
 }
 
