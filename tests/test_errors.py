@@ -408,6 +408,7 @@ def table(full_shape, start, **kwargs):
         (lambda s: fd.bernoulli(1.5, 0.5, rng=s.rng), "float"),
     ),
     (ValueError, "shape must not be negative, got {}", (lambda s: fd.bernoulli((2, -1), 0.5, rng=s.rng), (2, -1))),
+    (ValueError, "shape must have at most 64 axes, got 65", (lambda s: fd.bernoulli((1,) * 65, 0.5, rng=s.rng),)),
 )
 def test_place(call, error, message):
     check(call, error, message)

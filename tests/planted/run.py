@@ -26,7 +26,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 C_CHECKS = ("c avx2", "c portable")  # among the tests of a fault: the C program of tests/emulated, for a backend
-WORKERS, LIMIT = 2, 1800  # seconds after which a test that hangs has noticed
+WORKERS, LIMIT = 2, 600  # seconds after which a test that hangs has noticed
 
 
 class Fault(NamedTuple):
@@ -86,6 +86,8 @@ class Copy:
         (site / "copy.pth").write_text("".join(f"{path}\n" for path in paths))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "FASTDROP"))}
         self.environment |= {"PATH": f"{compilers(cache)}:{os.environ['PATH']}", "PLANTED_CACHE": str(cache)}
+        self.environment["TMPDIR"] = str(folder)  # pytest clears up what another has left
+        self.environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # which take longer to load than most tests to run
         setup = self.root / "setup.py"  # Cython and compiler only where something has changed
         times = setup.stat().st_mtime_ns
         setup.write_text(setup.read_text().replace("force=True", "force=False"))
