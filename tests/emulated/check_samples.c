@@ -32,9 +32,10 @@ void check_samples(void) {
     static const struct {
         size_t n, samples;
         uint64_t index;
-    } sizes[] = {{0, 3, 0},     {1, 1, 0},         {1, 70, 4095},
-                 {63, 3, 1},    {65, 2, 64},       {4096, 3, 0},
-                 {4097, 2, 63}, {20003, 4, 21055}, {9001, 3, UINT64_MAX - 9000}};
+    } sizes[] = {{0, 3, 0},      {1, 1, 0},         {1, 70, 4095},
+                 {63, 3, 1},     {65, 2, 64},       {4096, 3, 0},
+                 {4097, 2, 63},  {20003, 4, 21055}, {9001, 3, UINT64_MAX - 9000},
+                 {4200, 2, 4095}};
     static const double rates[] = {.1, .5, 0, 1, 0x1p-66};
     for (fd_dtype d = 0; d < FD_DTYPES; d++) {
         fill(d, input, 20003, 0);
