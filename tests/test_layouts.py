@@ -318,6 +318,12 @@ WINDOWS = [  # (full_shape, start, shape, noise_shape)
 ]
 
 
+def test_many_short_rows_with_a_bit_each(backend):
+    """More than the core applies at a time."""
+    x, keep = values(90_000, np.dtype("f4")).reshape(30_000, 3), kept(0.1, 30_000)[:, None]
+    assert_same(fd.dropout(x, 0.1, rng=rng(), noise_shape=(None, 1))[0], expected(x, keep, 0.1))
+
+
 @every_store
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("full_shape", "start", "shape", "noise_shape"), WINDOWS, ids=str)
