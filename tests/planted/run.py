@@ -26,7 +26,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 C_CHECKS = ("c avx2", "c portable")  # among the tests of a fault: the C program of tests/emulated, for a backend
-WORKERS, LIMIT = 2, 600  # seconds after which a test that hangs has noticed
+WORKERS, LIMIT = 2, 300  # seconds after which the tests of a fault hang, which is to notice
 
 
 class Fault(NamedTuple):
@@ -70,7 +70,7 @@ class Copy:
     """A copy of the checkout with an interpreter that imports the copy, and what was built there before any fault."""
 
     def __init__(self, folder, cache):
-        self.root = folder / "checkout"
+        self.root, self.limit = folder / "checkout", None
         tracked = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True)
         names = [name for name in tracked.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
         built = [str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.so")]
@@ -109,11 +109,11 @@ class Copy:
             start_new_session=True,
         )
         try:
-            said, _ = process.communicate(timeout=LIMIT)
+            said, _ = process.communicate(timeout=self.limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)  # the session that was begun for it
             process.communicate()
-            return f"no end after {LIMIT} s"
+            return f"no end after {self.limit} s"
         return (said or "no word") if process.returncode else ""
 
     def build(self):
@@ -166,6 +166,7 @@ def compilers(cache):
 
 
 def work(copy, faults, results):
+    copy.limit = LIMIT
     try:
         while True:
             fault = faults.get_nowait()
