@@ -67,7 +67,7 @@ def test_the_compiler_remembers(tmp_path):
     cache.mkdir()
 
     def compiled(text):
-        """The exit status, whether there is an object, and how many names are remembered: one for the text and one for its meaning."""
+        """The exit status, whether there is an object, and how many names are kept: of texts and of what they mean."""
         source.write_text(text)
         target.unlink(missing_ok=True)
         command = [sys.executable, run.HERE / "compiler.py", "cc", "-O2", "-c", source, "-o", target]

@@ -1,8 +1,9 @@
-"""A compiler that remembers objects by their preprocessed source: `compiler.py gcc ARGUMENTS`, as gcc itself.
+"""A compiler that remembers what it has made: `compiler.py gcc ARGUMENTS`, as gcc itself.
 
-Most of what a planted fault has built again is as it was, which the source and the headers tell at once. Optimised
-less, which compiles in half the time; a warning is no error, or it would hide whether a test notices; and a kernel that this processor cannot run is compiled once,
-whatever its templates have come to.
+Most of what a planted fault has built again is as it was: an object is known by the text of its source and headers,
+or else by what the preprocessor makes of them. Optimised less, which takes half the time; a warning is no error, or it
+would hide whether a test notices; and a kernel that this processor cannot run is compiled once, whatever its templates
+have come to.
 """
 
 import hashlib
@@ -30,10 +31,10 @@ def options(command):
 
 
 def by_text(command, source):
-    """A name by the source and all headers beside it and in csrc/."""
-    folders = {word[2:] for word in command if word.startswith("-I") and word.endswith("csrc")} | {"csrc"}
-    headers = [h for f in sorted(folders) for h in sorted(Path(f).rglob("*.h"))] + sorted(Path(source).parent.glob("*.h"))
-    return digest(*options(command), Path(source).name, *(path.read_bytes() for path in [Path(source), *headers]))
+    """A name by the source and all headers beside it, above it, and in csrc/."""
+    path = Path(source).resolve()
+    headers = [*path.parent.glob("*.h"), *path.parents[1].glob("*.h"), *Path("csrc").resolve().rglob("*.h")]
+    return digest(*options(command), path.name, *(text.read_bytes() for text in [path, *sorted(headers)]))
 
 
 def by_meaning(command, source, target):

@@ -1,4 +1,4 @@
-"""Plants single faults and reports which tests notice: `python tests/planted/run.py [--list] [--short] [--only TEXT ...]`.
+"""Plants single faults and says which tests notice: `python tests/planted/run.py [--list] [--short] [--only TEXT ...]`.
 
 The faults are in faults/*.toml. Each is planted alone in a copy of the checkout, what it touches is built again, and
 the tests that ought to notice are run until one fails. All are run without a fault first, so that a failure means
