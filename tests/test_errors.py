@@ -26,6 +26,7 @@ def scene():
     s.x4, s.f8, s.i8, s.swapped, s.readonly = (np.ones(n, t) for n, t in zip((4, 3, 3, 3, 3), "fdqff", strict=True))
     s.swapped = s.swapped.astype(SWAPPED)
     s.readonly.flags.writeable = False
+    s.i4 = np.ones(3, "i4")
     s.misaligned = np.zeros(13, "u1")[1:].view("f4")
     s.repeated = as_strided(s.buffer, (3,), (0,))
     s.table, s.tall, s.empty, s.scalar = (np.ones(shape, "f4") for shape in ((3, 4), (10, 2), (0, 4), ()))
@@ -238,6 +239,7 @@ OUT = {
     "list": (TypeError, "out must be a numpy.ndarray, got list"),
     "x4": (ValueError, "out must have shape (3,), got (4,)"),
     "f8": (ValueError, "out must have dtype float32, got float64"),
+    "i4": (ValueError, "out must have dtype float32, got int32"),  # of as many bytes
     "swapped": (ValueError, f"out must be in native byte order, got {SWAPPED.str}"),
     "readonly": (ValueError, "out must be writable, got a read-only array"),
     "misaligned": (ValueError, "out must be aligned, got a misaligned array"),

@@ -73,6 +73,7 @@ def cases(rows):
     [
         *((ValueError, RANGE.format(v), [0.5, v, 0.5]) for v in (np.nan, -0.25, 1.5, np.inf, -5e-324, 1 + 2**-52)),
         (ValueError, RANGE.format("<any>"), np.full((2, 3), 2)),
+        (ValueError, RANGE.format(1.5), [0.5, 0.5, 1.5]),
         *(
             (ValueError, f"p must broadcast to the noise shape (2, 3), got {s}", np.full(s, 0.5))
             for s in ((4,), (3, 1), (1, 2, 3), (0,), (2, 0))
