@@ -37,6 +37,7 @@ def fused_backward(rng, **kwargs):
 X = part(0, 2, 3)
 ANOTHER = "mask must come from bias_dropout_residual, got another function's"
 MASK = lambda b: fd.bias_dropout_residual(ones(2, 3), None, None, rng=1)[1]  # noqa: E731
+BIASED = lambda b: fd.bias_dropout_residual(ones(2, 3), ones(3), None, rng=1)[1]  # noqa: E731
 drop = partial(call, fd.dropout, x=X, p=0.5, out=X)
 draw = partial(call, fd.bernoulli, shape=(2, 3), p=0.5)
 alpha = partial(call, fd.alpha_dropout, x=X, p=0.5, out=X)
@@ -196,6 +197,7 @@ def test_bias_dropout_residual(error, message, call):
         (ValueError, ANOTHER, back(mask=lambda b: fd.alpha_dropout(ones(2, 3), rng=1)[1])),
         (ValueError, ANOTHER, back(mask=fd.Mask.from_bool(ones(2, 3) > 0, 0.5))),
         (ValueError, "dy must have the mask's shape (2, 3), got (1, 3)", back(dy=part(0, 1, 3), out=None)),
+        (ValueError, "dy must have the mask's shape (2, 3), got (4, 3)", back(dy=part(0, 4, 3), mask=BIASED, out=None)),
         (TypeError, NO_FLOATS.format("dy"), back(dy=ones(2, 3, dtype="i8"), out=None)),
         (TypeError, MASKED.format("dy"), back(dy=np.ma.array(ones(2, 3)), out=None)),
         (ValueError, "out must have shape (2, 3), got (1, 3)", back(out=part(0, 1, 3))),

@@ -129,7 +129,8 @@ class Copy:
         if changed and (said := self.build()):
             return f"the build: {said.strip().splitlines()[-1][:100]}"
         said = self.execute(self.python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
-        return said and next(iter(re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.M)), said[-200:].strip())
+        found = re.findall(r"^(?:FAILED|ERROR) (\S+)|^(Fatal Python error: .+)", said, re.M)
+        return said and next((test or crash for test, crash in found), said[-200:].strip())
 
     def noticed(self, fault):
         """Who notices the fault; empty where nobody does."""
