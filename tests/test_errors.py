@@ -520,11 +520,11 @@ STATE = {"version": 1, "key": "0" * 32, "counter": 0, "spawned": 0, "row": 0}
 @pytest.mark.parametrize(
     ("rng", "error", "message"),
     [
-        *((rng, TypeError, NOT_RNG.format(type(rng).__name__)) for rng in ("abc", b"abc", 1.5)),
+        *((rng, TypeError, NOT_RNG.format(type(rng).__name__)) for rng in ("abc", b"abc", 1.5, STATE)),
         (np.random.RandomState(0), TypeError, "rng must not be a RandomState: pass numpy.random.default_rng(...)"),
         (-1, ValueError, "a seed must be non-negative, got -1"),
     ],
-    ids=["str", "bytes", "float", "RandomState", "negative"],
+    ids=["str", "bytes", "float", "dict", "RandomState", "negative"],
 )
 def test_rng(draw, rng, error, message):
     check(lambda s: DRAWS[draw](s, rng), error, message)

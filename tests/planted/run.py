@@ -94,7 +94,7 @@ class Copy:
         os.utime(setup, ns=(times, times))
         if said := self.build():
             raise SystemExit(f"the checkout does not build\n{said}")
-        built = [*self.root.glob("src/**/*.so"), *self.root.glob("src/**/*.c")]
+        built = [*self.root.glob("src/**/*.so"), *self.root.glob("src/**/*.c"), *self.root.glob("build/**/*.so")]
         self.built = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in built}
 
     def execute(self, *command):
