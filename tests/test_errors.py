@@ -363,7 +363,13 @@ def table(full_shape, start, **kwargs):
         (tall(noise_shape=(10, None), window=((20, 2), (0, 0))), "a window"),
         (tall(noise_shape=(10, None), rng="row"), "an rng at a row"),
     ),
-    (TypeError, "offset must be an int, got {}", (drop(offset=1.0), "float"), (drop(offset="1"), "str")),
+    (
+        TypeError,
+        "offset must be an int, got {}",
+        (drop(offset=1.0), "float"),
+        (drop(offset=0.0), "float"),
+        (drop(offset="1"), "str"),
+    ),
     (ValueError, "offset must be at least 0, got {}", (drop(offset=-1), -1), (drop(offset=-(2**64)), -(2**64))),
     (
         ValueError,
