@@ -273,6 +273,20 @@ def test_what_is_timed_takes_turns(timing, monkeypatch, name, dropped):
 
 
 @needs_extras
+def test_dropout_is_timed_epoch_by_epoch(timing, monkeypatch):
+    clocks, wrap = [], timing.Clock.wrap
+    monkeypatch.setattr(timing.Clock, "wrap", lambda self, function: (clocks.append(self), wrap(self, function))[1])
+
+    def train_epoch(*_):
+        for clock in set(clocks):
+            clock.seconds += 0.002
+
+    monkeypatch.setattr(timing, "train_epoch", train_epoch)
+    steps = timing.time_steps(MEMBERS["dropout"], 0.01, lambda: None)
+    assert [step.dropout for step in steps.values()] == pytest.approx([500, 500])  # of 4 steps
+
+
+@needs_extras
 def test_the_clock_counts_dropout_alone(timing, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
