@@ -224,6 +224,7 @@ def test_bias_dropout_residual_backward(error, message, call):
             mc(out=lambda b: as_strided(b[6:], (3, 2, 3), (0, 12, 4))),
         ),
         *((ValueError, "out must <any>", mc(out=part(start, 3, 2, 3))) for start in (0, 3)),
+        (ValueError, "out must be apart from x, got an overlap", mc(samples=1, out=part(0, 1, 2, 3))),
         (TypeError, "rng must be an Rng<any>", mc(rng="abc")),
         (ValueError, "a seed must be non-negative, got -1", mc(rng=-1)),
         (ValueError, "an rng at a row needs an x with an axis, got a 0-d array", mc(x=ones(), rng=rng().at_row(2))),
