@@ -446,6 +446,7 @@ from_bits, from_bool = fd.Mask.from_bits, fd.Mask.from_bool
         "{} must have the mask's shape (3,), got {}",
         (lambda s: fd.dropout_backward(s.x4, s.mask, out=s.x4), "dy", (4,)),
         (lambda s: fd.dropout_backward(s.table, s.mask), "dy", (3, 4)),
+        (lambda s: fd.dropout_backward(s.x[None], s.mask), "dy", (1, 3)),
         (lambda s: fd.dropout_backward(s.scalar, s.mask), "dy", ()),
         (lambda s: s.layer.backward(s.x4, out=s.x4), "dy", (4,)),
         (lambda s: s.mask.apply(s.x4, out=s.x4), "x", (4,)),
