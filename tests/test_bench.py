@@ -74,6 +74,8 @@ def test_the_ratio_is_how_many_times_as_fast():
     assert [row.get("ratio") for row in rows] == [1.0, 2.0, 1.0, None, None]
     assert [row.get("ns") for row in rows] == [2.0, 1.0, 100.0, None, None]
     assert [row.get("error") for row in rows] == [None, None, None, False, True]
+    (row,) = report.rows(question, [Result(CASE, "roof", times=[1.0, 2.0, 3.0, 4.0, 5.0])])
+    assert (row["spread"], row["rounds"]) == (0.5, 5)
     no_roof = [dataclasses.replace(results[0], missing="no C compiler"), results[1]]
     assert report.ratio(question, no_roof, no_roof[1]) is None
 

@@ -196,6 +196,20 @@ def cells(table):
 
 
 @needs_extras
+def test_the_runs_are_of_each_seed_at_the_best_rate(monkeypatch):
+    from rich.console import Console
+
+    run = pytest.importorskip("fastdrop._commands.demo.run")
+    monkeypatch.setattr(run, "try_rates", lambda *_: [(0.9, 0.9, 0.001), (0.2, 0.1, 0.01)])
+    monkeypatch.setattr(run, "time_steps", lambda *_: {})
+    monkeypatch.setattr(run, "train", lambda member, seed, rate, epochs, advance, on: (seed, rate, epochs, on))
+    runs = run.compare(MEMBERS["dropout"], 3, 7, Console(quiet=True))[1]
+    without, dropping = MEMBERS["dropout"].names
+    assert runs[without] == [(seed, 0.01, 7, False) for seed in range(3)]
+    assert runs[dropping] == [(seed, 0.01, 7, True) for seed in range(3)]
+
+
+@needs_extras
 def test_the_changes_are_of_the_second_network(report, runs):
     changes = report.changes(runs)
     np.testing.assert_allclose(changes.test, [5, 0, 1])
@@ -256,6 +270,20 @@ def test_what_is_timed_takes_turns(timing, monkeypatch, name, dropped):
     assert len(order) == timing.EPOCHS * len(names)
     assert firsts.count(order[0]) == timing.EPOCHS / len(names)
     assert all(training == {True} for training in mode)
+
+
+@needs_extras
+def test_dropout_is_timed_epoch_by_epoch(timing, monkeypatch):
+    clocks, wrap = [], timing.Clock.wrap
+    monkeypatch.setattr(timing.Clock, "wrap", lambda self, function: (clocks.append(self), wrap(self, function))[1])
+
+    def train_epoch(*_):
+        for clock in set(clocks):
+            clock.seconds += 0.002
+
+    monkeypatch.setattr(timing, "train_epoch", train_epoch)
+    steps = timing.time_steps(MEMBERS["dropout"], 0.01, lambda: None)
+    assert [step.dropout for step in steps.values()] == pytest.approx([500, 500])  # of 4 steps
 
 
 @needs_extras

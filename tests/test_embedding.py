@@ -124,10 +124,11 @@ def test_the_gradient_is_the_numerical_one():
         (table(), [-WORDS - 1], IndexError, "index -41 is out of bounds for axis 0 with size 40"),
         (table(), [1.0], IndexError, "arrays used as indices must be of integer (or boolean) type"),
         (np.ones(4), [0], ValueError, "table must have 2 axes, got 1"),
+        (np.ones((4, 2, 3)), [0], ValueError, "table must have 2 axes, got 3"),
         (np.ones((4, 2), int), [0], TypeError, "table must have dtype float16"),
         (np.ma.ones((4, 2)), [0], TypeError, "table must not be a masked array"),
     ],
-    ids=["above", "below", "float", "1-d", "int", "masked"],
+    ids=["above", "below", "float", "1-d", "3-d", "int", "masked"],
 )
 def test_a_refused_forward_changes_nothing(w, indices, error, message):
     layer = fd.EmbeddingDropout(0.5, rng=rng())

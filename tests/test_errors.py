@@ -26,6 +26,7 @@ def scene():
     s.x4, s.f8, s.i8, s.swapped, s.readonly = (np.ones(n, t) for n, t in zip((4, 3, 3, 3, 3), "fdqff", strict=True))
     s.swapped = s.swapped.astype(SWAPPED)
     s.readonly.flags.writeable = False
+    s.i4 = np.ones(3, "i4")
     s.misaligned = np.zeros(13, "u1")[1:].view("f4")
     s.repeated = as_strided(s.buffer, (3,), (0,))
     s.table, s.tall, s.empty, s.scalar = (np.ones(shape, "f4") for shape in ((3, 4), (10, 2), (0, 4), ()))
@@ -238,6 +239,7 @@ OUT = {
     "list": (TypeError, "out must be a numpy.ndarray, got list"),
     "x4": (ValueError, "out must have shape (3,), got (4,)"),
     "f8": (ValueError, "out must have dtype float32, got float64"),
+    "i4": (ValueError, "out must have dtype float32, got int32"),  # of as many bytes
     "swapped": (ValueError, f"out must be in native byte order, got {SWAPPED.str}"),
     "readonly": (ValueError, "out must be writable, got a read-only array"),
     "misaligned": (ValueError, "out must be aligned, got a misaligned array"),
@@ -361,7 +363,13 @@ def table(full_shape, start, **kwargs):
         (tall(noise_shape=(10, None), window=((20, 2), (0, 0))), "a window"),
         (tall(noise_shape=(10, None), rng="row"), "an rng at a row"),
     ),
-    (TypeError, "offset must be an int, got {}", (drop(offset=1.0), "float"), (drop(offset="1"), "str")),
+    (
+        TypeError,
+        "offset must be an int, got {}",
+        (drop(offset=1.0), "float"),
+        (drop(offset=0.0), "float"),
+        (drop(offset="1"), "str"),
+    ),
     (ValueError, "offset must be at least 0, got {}", (drop(offset=-1), -1), (drop(offset=-(2**64)), -(2**64))),
     (
         ValueError,
@@ -408,6 +416,7 @@ def table(full_shape, start, **kwargs):
         (lambda s: fd.bernoulli(1.5, 0.5, rng=s.rng), "float"),
     ),
     (ValueError, "shape must not be negative, got {}", (lambda s: fd.bernoulli((2, -1), 0.5, rng=s.rng), (2, -1))),
+    (ValueError, "shape must have at most 64 axes, got 65", (lambda s: fd.bernoulli((1,) * 65, 0.5, rng=s.rng),)),
 )
 def test_place(call, error, message):
     check(call, error, message)
@@ -437,6 +446,7 @@ from_bits, from_bool = fd.Mask.from_bits, fd.Mask.from_bool
         "{} must have the mask's shape (3,), got {}",
         (lambda s: fd.dropout_backward(s.x4, s.mask, out=s.x4), "dy", (4,)),
         (lambda s: fd.dropout_backward(s.table, s.mask), "dy", (3, 4)),
+        (lambda s: fd.dropout_backward(s.x[None], s.mask), "dy", (1, 3)),
         (lambda s: fd.dropout_backward(s.scalar, s.mask), "dy", ()),
         (lambda s: s.layer.backward(s.x4, out=s.x4), "dy", (4,)),
         (lambda s: s.mask.apply(s.x4, out=s.x4), "x", (4,)),
@@ -517,11 +527,11 @@ STATE = {"version": 1, "key": "0" * 32, "counter": 0, "spawned": 0, "row": 0}
 @pytest.mark.parametrize(
     ("rng", "error", "message"),
     [
-        *((rng, TypeError, NOT_RNG.format(type(rng).__name__)) for rng in ("abc", b"abc", 1.5)),
+        *((rng, TypeError, NOT_RNG.format(type(rng).__name__)) for rng in ("abc", b"abc", 1.5, STATE)),
         (np.random.RandomState(0), TypeError, "rng must not be a RandomState: pass numpy.random.default_rng(...)"),
         (-1, ValueError, "a seed must be non-negative, got -1"),
     ],
-    ids=["str", "bytes", "float", "RandomState", "negative"],
+    ids=["str", "bytes", "float", "dict", "RandomState", "negative"],
 )
 def test_rng(draw, rng, error, message):
     check(lambda s: DRAWS[draw](s, rng), error, message)

@@ -37,6 +37,7 @@ def fused_backward(rng, **kwargs):
 X = part(0, 2, 3)
 ANOTHER = "mask must come from bias_dropout_residual, got another function's"
 MASK = lambda b: fd.bias_dropout_residual(ones(2, 3), None, None, rng=1)[1]  # noqa: E731
+BIASED = lambda b: fd.bias_dropout_residual(ones(2, 3), ones(3), None, rng=1)[1]  # noqa: E731
 drop = partial(call, fd.dropout, x=X, p=0.5, out=X)
 draw = partial(call, fd.bernoulli, shape=(2, 3), p=0.5)
 alpha = partial(call, fd.alpha_dropout, x=X, p=0.5, out=X)
@@ -73,6 +74,7 @@ def cases(rows):
     [
         *((ValueError, RANGE.format(v), [0.5, v, 0.5]) for v in (np.nan, -0.25, 1.5, np.inf, -5e-324, 1 + 2**-52)),
         (ValueError, RANGE.format("<any>"), np.full((2, 3), 2)),
+        (ValueError, RANGE.format(1.5), [0.5, 0.5, 1.5]),
         *(
             (ValueError, f"p must broadcast to the noise shape (2, 3), got {s}", np.full(s, 0.5))
             for s in ((4,), (3, 1), (1, 2, 3), (0,), (2, 0))
@@ -195,6 +197,7 @@ def test_bias_dropout_residual(error, message, call):
         (ValueError, ANOTHER, back(mask=lambda b: fd.alpha_dropout(ones(2, 3), rng=1)[1])),
         (ValueError, ANOTHER, back(mask=fd.Mask.from_bool(ones(2, 3) > 0, 0.5))),
         (ValueError, "dy must have the mask's shape (2, 3), got (1, 3)", back(dy=part(0, 1, 3), out=None)),
+        (ValueError, "dy must have the mask's shape (2, 3), got (4, 3)", back(dy=part(0, 4, 3), mask=BIASED, out=None)),
         (TypeError, NO_FLOATS.format("dy"), back(dy=ones(2, 3, dtype="i8"), out=None)),
         (TypeError, MASKED.format("dy"), back(dy=np.ma.array(ones(2, 3)), out=None)),
         (ValueError, "out must have shape (2, 3), got (1, 3)", back(out=part(0, 1, 3))),
@@ -221,6 +224,7 @@ def test_bias_dropout_residual_backward(error, message, call):
             mc(out=lambda b: as_strided(b[6:], (3, 2, 3), (0, 12, 4))),
         ),
         *((ValueError, "out must <any>", mc(out=part(start, 3, 2, 3))) for start in (0, 3)),
+        (ValueError, "out must be apart from x, got an overlap", mc(samples=1, out=part(0, 1, 2, 3))),
         (TypeError, "rng must be an Rng<any>", mc(rng="abc")),
         (ValueError, "a seed must be non-negative, got -1", mc(rng=-1)),
         (ValueError, "an rng at a row needs an x with an axis, got a 0-d array", mc(x=ones(), rng=rng().at_row(2))),

@@ -303,7 +303,16 @@ def test_a_state_with_other_keys_names_them():
         layer.load_state_dict({k: v for k, v in state.items() if k not in "p counter"} | {"rate": 0.5, "momentum": 0})
     with pytest.raises(ValueError, match=re.escape("missing [], unknown ['rate']")):
         layer.load_state_dict(state | {"rate": 0.5})
+    for name in state:
+        with pytest.raises(ValueError, match=re.escape(f"missing ['{name}'], unknown []")):
+            layer.load_state_dict({k: v for k, v in state.items() if k != name})
     assert layer.state_dict() == state
+
+
+@pytest.mark.parametrize("layer", [fd.Dropout, fd.StandardDropout, fd.UnitDropout, fd.SpatialDropout])
+def test_store_is_checked_when_a_layer_is_made(layer):
+    with pytest.raises(ValueError, match=re.escape("store must be 'bits' or 'recipe', got 'foo'")):
+        layer(0.3, store="foo")
 
 
 @pytest.mark.parametrize("training", ["no", 1, 0.0, None, [True], np.array([False])], ids=str)

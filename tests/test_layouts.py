@@ -318,6 +318,19 @@ WINDOWS = [  # (full_shape, start, shape, noise_shape)
 ]
 
 
+def test_contiguous_x_into_columns_of_a_wider_array(backend):
+    x, wide = values(600, np.dtype("f4")).reshape(20, 30), np.zeros((20, 40), np.float32)
+    fd.dropout(x, 0.1, rng=rng(), out=wide[:, :30])
+    assert_same(wide[:, :30].copy(), expected(x, kept(0.1, 600).reshape(20, 30), 0.1))
+    assert not wide[:, 30:].any()
+
+
+def test_many_short_rows_with_a_bit_each(backend):
+    """More than the core applies at a time."""
+    x, keep = values(90_000, np.dtype("f4")).reshape(30_000, 3), kept(0.1, 30_000)[:, None]
+    assert_same(fd.dropout(x, 0.1, rng=rng(), noise_shape=(None, 1))[0], expected(x, keep, 0.1))
+
+
 @every_store
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("full_shape", "start", "shape", "noise_shape"), WINDOWS, ids=str)

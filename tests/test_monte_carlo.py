@@ -248,6 +248,7 @@ def test_no_warning_of_what_is_no_sign():
     fd.monte_carlo(fd.Dropout().eval(), X, 1)
     fd.monte_carlo(listed([0.0], [-0.0]), X, 2)  # equal, and not in every bit
     fd.monte_carlo(listed(X, X, 2 * X), X, 3)
+    fd.monte_carlo(listed([1.0, 2.0, 3.0], [1.0, 2.0, 4.0]), X, 2)  # equal but for the last
 
 
 def test_repr():

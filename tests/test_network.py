@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastdrop as fd
-from fastdrop.network import SGD, Linear, Network, accuracy, train_epoch
+from fastdrop.network import SGD, Linear, Network, accuracy, softmax_cross_entropy, train_epoch
 
 
 class Spy(fd.Dropout):
@@ -57,6 +57,26 @@ def test_training_shuffles_and_sees_each_row_once():
     assert sorted(orders[0]) == sorted(orders[1]) == X[:, 0].tolist()
     assert orders[0] != orders[1]
     assert X[:, 0].tolist() not in orders
+
+
+def test_a_step_goes_on_by_its_momentum():
+    network = spied()
+    optimizer, start = SGD(network, 0.5, momentum=0.75), [w.copy() for w, _ in network.parameters()]
+    for _, gradient in network.parameters():
+        gradient[...] = 1
+    for moved in (0.5, 0.5 + (0.5 * 0.75 + 0.5)):  # 0.5 at first; then 0.75 of that, and 0.5 again
+        optimizer.step()
+        for (w, _), begin in zip(network.parameters(), start, strict=True):
+            np.testing.assert_allclose(w, begin - moved, atol=1e-5)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_batches():
+    network, losses = Network([2, 16, 2], 0, 0), []
+    loss = train_epoch(network, SGD(network, 0.0), X, LABELS, 5, np.random.default_rng(3))
+    order = np.random.default_rng(3).permutation(len(X))
+    for rows in (order[:5], order[5:10], order[10:]):
+        losses.append(softmax_cross_entropy(network.forward(X[rows]), LABELS[rows])[0])
+    assert loss == pytest.approx(np.mean(losses))
 
 
 def test_weights_have_the_variance_of_he_by_the_inputs():

@@ -191,6 +191,8 @@ def test_show_config(capsys):
     printed = capsys.readouterr().out
     assert fd.backend() in printed
     assert fd.__version__ in printed
+    with pytest.raises(ValueError, match="mode must be 'stdout' or 'dicts', got 'dict'"):
+        fd.show_config(mode="dict")
 
 
 def test_version():

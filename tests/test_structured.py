@@ -127,6 +127,13 @@ def test_standard_dropout_scales_in_eval_mode(dtype, p):
     assert_same(layer.backward(x), want)
 
 
+def test_standard_dropout_scales_nothing_in_training():
+    layer, x = fd.StandardDropout(0.3, rng=rng()), array((70, 3))
+    want = expected(x, kept(0.3, x.size).reshape(x.shape), 0.3, inverted=False)
+    assert_same(layer(x), want)
+    assert_same(layer.backward(x), want)
+
+
 def test_standard_dropout_of_an_array_p_in_eval_mode():
     layer = fd.StandardDropout([0, 0.25, 1]).eval()
     assert_same(layer(np.full((2, 3), np.inf)), np.array([[np.inf, np.inf, 0]] * 2))

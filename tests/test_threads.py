@@ -316,6 +316,12 @@ QUOTAS = {  # /proc/self/cgroup, /proc/self/mountinfo, the groups below /sys/fs/
     ),
     "v2-in-a-container": ("0::/box/1", ROOT_V2.replace("/ /sys", "/box/1 /sys"), {"": v2("100000 100000")}, 1),
     "v2-outside-the-namespace": ("0::/../x", ROOT_V2.replace("/ /sys", "/box /sys"), {"": v2("100000 100000")}, 1),
+    "v2-beside-the-mount": (
+        "0::/x",
+        ROOT_V2.replace("/ /sys", "/box /sys"),
+        {"": v2("200000 100000"), "../x": v2("100000 100000")},
+        2,
+    ),
     "v2-of-another-form": ("0::/", ROOT_V2, {"": v2("max")}, None),
     "v2-junk": ("0::/", ROOT_V2, {"": v2("100000 0")}, None),
     "v1-none": ("4:cpu,cpuacct:/", CPU_V1, {"cpu,cpuacct": v1("-1")}, None),

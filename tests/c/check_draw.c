@@ -99,10 +99,30 @@ static void check_far(size_t rows, size_t columns, uint64_t stride, uint64_t sta
     }
 }
 
+/* Runs of three words in one block, of two in the next, and of three others in the first again. */
+static void check_return(void) {
+    enum { COLUMNS = 100 };
+    const size_t shape[] = {2, 2, COLUMNS}, columns = COLUMNS;
+    const uint64_t strides[] = {20 * 64, 4096 + 60 * 64 - 60, 1}, unit = 1;
+    const fd_run run = {backend, 1, SIZE_MAX, 0}, once = {portable, 1, SIZE_MAX, 0};
+    const fd_draw draw = fd_draw_init(key, 6, .5);
+    uint8_t row[COLUMNS / 8 + 1];
+    if (!begin("draw-return"))
+        return;
+    fd_bits(&run, &draw, 3, shape, strides, 60, bit_memory);
+    for (size_t r = 0; r < 4; r++) {
+        fd_bits(&once, &draw, 1, &columns, &unit, 60 + r / 2 * strides[0] + r % 2 * strides[1], row);
+        for (size_t c = 0; c < columns; c++)
+            if (bit(bit_memory, r * columns + c) != bit(row, c))
+                fail("bit", r * columns + c);
+    }
+}
+
 void check_draw(void) {
     check_threshold();
     check_keys();
     check_tables();
+    check_return();
     check_far(2100, 1024, UINT64_C(1) << 33, 7);
     check_far(2100, 1024, (UINT64_C(1) << 32) + 5, UINT64_C(1) << 40);
     check_far(300, 7001, UINT64_C(1) << 52, UINT64_C(1) << 63);

@@ -102,6 +102,8 @@ static void check_layout(const struct layout *layout, uint64_t index) {
     const fd_p_array array = lay_out(layout, stride, index, n);
     const fd_draw draw = fd_draw_init_array(key, 3, &array);
     if (begin("rates-%s-at%" PRIu64, layout->name, index)) {
+        if (array.ndim < 1) /* a walk needs an axis, of a single value too */
+            fail("axes of p", 0);
         memset(bit_memory, FILL, 2 * GUARD + (n + 7) / 8);
         fd_bits(&run, &draw, layout->ndim, layout->shape, stride, index, bit_memory + GUARD);
         check_bits(mask, n);

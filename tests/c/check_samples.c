@@ -1,4 +1,4 @@
-/* fd_samples: each sample is dropout by the mask of its own key. */
+/* fd_samples, whole and in parts: each sample is dropout by the mask of its own key. */
 #include "check.h"
 #include "stream.h"
 
@@ -15,7 +15,16 @@ static void check_case(fd_dtype d, double p, uint64_t index, size_t n, size_t sa
             become(d, &values, p, bit(mask, i), input + i * size, to);
     }
     memset(y_memory, FILL, bytes);
-    fd_samples(&run, key, p, d, index, n, samples, fenced(X, input, n * size), y);
+    const uint8_t *x = fenced(X, input, n * size);
+    fd_samples(&run, key, p, d, index, n, samples, x, y);
+    check_y(d, y, bytes, p == 0);
+    memset(y_memory, FILL, bytes); /* again, in four parts */
+    for (int part = 0; part < 4; part++) {
+        const size_t first = part < 2 ? 0 : samples / 2, last = part < 2 ? samples / 2 : samples;
+        const size_t at = part % 2 ? n / 2 : 0, count = part % 2 ? n - n / 2 : n / 2;
+        fd_samples_part(&run, key, p, d, index + at, count, first, last - first, n, x + at * size,
+                        y + (first * n + at) * size);
+    }
     check_y(d, y, bytes, p == 0);
 }
 
@@ -23,9 +32,10 @@ void check_samples(void) {
     static const struct {
         size_t n, samples;
         uint64_t index;
-    } sizes[] = {{0, 3, 0},     {1, 1, 0},         {1, 70, 4095},
-                 {63, 3, 1},    {65, 2, 64},       {4096, 3, 0},
-                 {4097, 2, 63}, {20003, 4, 21055}, {9001, 3, UINT64_MAX - 9000}};
+    } sizes[] = {{0, 3, 0},      {1, 1, 0},         {1, 70, 4095},
+                 {63, 3, 1},     {65, 2, 64},       {4096, 3, 0},
+                 {4097, 2, 63},  {20003, 4, 21055}, {9001, 3, UINT64_MAX - 9000},
+                 {4200, 2, 4095}};
     static const double rates[] = {.1, .5, 0, 1, 0x1p-66};
     for (fd_dtype d = 0; d < FD_DTYPES; d++) {
         fill(d, input, 20003, 0);

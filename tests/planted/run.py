@@ -1,10 +1,10 @@
-"""Plants single faults and reports which tests notice: `python tests/planted/run.py [--list] [--short] [--only TEXT]`.
+"""Plants single faults and says which tests notice: `python tests/planted/run.py [--list] [--short] [--only TEXT ...]`.
 
 The faults are in faults/*.toml. Each is planted alone in a copy of the checkout, what it touches is built again, and
-the tests that ought to notice are run until one fails. They are run without a fault first, so that a failure means
+the tests that ought to notice are run until one fails. All are run without a fault first, so that a failure means
 something. One line for each fault, the survivors last; exit status 1 if a fault survives, or if one that is argued to
-change nothing is noticed. `--only` takes a part of an id, as in `strided.c` or `rng.pyx:3`; `--short` takes the
-first fault of each subject.
+change nothing is noticed. `--only` takes ids, files and subjects, as in `_rng.pyx:3 bits.c layers`; `--short` takes
+the first fault of each subject.
 """
 
 import argparse
@@ -19,13 +19,14 @@ import threading
 import time
 import tomllib
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-C_CHECKS = "c"  # among the tests of a fault: the C program of tests/c, built for this machine
-WORKERS, LIMIT = 2, 1800  # seconds after which a test that hangs has noticed
+C_CHECKS = ("c avx2", "c portable")  # among the tests of a fault: the C program of tests/c, for a backend
+WORKERS, LIMIT = 2, 300  # seconds after which the tests of a fault hang, which is to notice
 
 
 class Fault(NamedTuple):
@@ -51,6 +52,12 @@ def read_faults(folder=HERE / "faults"):
     return faults
 
 
+def named(fault):
+    """What --only may call it."""
+    name = fault.id.rpartition("/")[2]
+    return {fault.subject, fault.id, name, name.partition(":")[0]}
+
+
 def misfit(fault, root=ROOT):
     """Why the fault cannot be planted; empty where it can."""
     if "\n" in fault.old + fault.new:
@@ -63,7 +70,7 @@ class Copy:
     """A copy of the checkout with an interpreter that imports the copy, and what was built there before any fault."""
 
     def __init__(self, folder, cache):
-        self.root, self.clean = folder / "checkout", {}
+        self.root, self.limit = folder / "checkout", None
         tracked = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True)
         names = [name for name in tracked.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
         built = [str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.so")]
@@ -76,16 +83,18 @@ class Copy:
         self.python = self.root / ".venv" / "bin" / "python"
         (site,) = (self.root / ".venv").glob("lib/python*/site-packages")
         paths = [self.root / "src", *(path for path in sys.path if "site-packages" in path)]
-        (site / "copy.pth").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+        (site / "copy.pth").write_text("".join(f"{path}\n" for path in paths))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "FASTDROP"))}
         self.environment |= {"PATH": f"{compilers(cache)}:{os.environ['PATH']}", "PLANTED_CACHE": str(cache)}
+        self.environment["TMPDIR"] = str(folder)  # pytest clears up what another has left
+        self.environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # which take longer to load than most tests to run
         setup = self.root / "setup.py"  # Cython and compiler only where something has changed
         times = setup.stat().st_mtime_ns
-        setup.write_text(setup.read_text(encoding="utf-8").replace("force=True", "force=False"), encoding="utf-8")
+        setup.write_text(setup.read_text().replace("force=True", "force=False"))
         os.utime(setup, ns=(times, times))
         if said := self.build():
             raise SystemExit(f"the checkout does not build\n{said}")
-        built = [*self.root.glob("src/**/*.so"), *self.root.glob("src/**/*.c")]
+        built = [*self.root.glob("src/**/*.so"), *self.root.glob("src/**/*.c"), *self.root.glob("build/**/*.so")]
         self.built = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in built}
 
     def execute(self, *command):
@@ -96,60 +105,46 @@ class Copy:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            encoding="utf-8",
+            text=True,
             start_new_session=True,
         )
         try:
-            said, _ = process.communicate(timeout=LIMIT)
+            said, _ = process.communicate(timeout=self.limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)  # the session that was begun for it
             process.communicate()
-            return f"no end after {LIMIT} s"
+            return f"no end after {self.limit} s"
         return (said or "no word") if process.returncode else ""
 
     def build(self):
         return self.execute(self.python, "setup.py", "-q", "build_ext", "--inplace")
 
-    def failure(self, test):
-        """The first failure among the tests named, else nothing."""
-        if test == C_CHECKS:
-            said = self.execute(self.python, "tests/c/run.py", "native")
-            return said and "the C checks: " + " ".join(re.findall(r"FAIL (\S+)|(error: .*)", said + "FAIL ?")[0])
-        said = self.execute(self.python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test)
-        return said and next(iter(re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.M)), f"{test}: {said[-200:].strip()}")
-
-    def check_clean(self, test):
-        if test not in self.clean:
-            self.clean[test] = self.failure(test)
-        if self.clean[test]:
-            raise SystemExit(f"without a fault: {self.clean[test]}")
+    def failure(self, tests, changed=False):
+        """The first failure among the tests named, in their order, else nothing."""
+        for test in tests:
+            if test in C_CHECKS and (said := self.execute(self.python, "tests/planted/c_checks.py", test[2:])):
+                return "the C checks: " + said.strip().splitlines()[-1].removeprefix("FAIL ")
+        if not (tests := [test for test in tests if test not in C_CHECKS]):
+            return ""
+        if changed and (said := self.build()):
+            return f"the build: {said.strip().splitlines()[-1][:100]}"
+        said = self.execute(self.python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
+        found = re.findall(r"^(?:FAILED|ERROR) (\S+)|^(Fatal Python error: .+)", said, re.M)
+        return said and next((test or crash for test, crash in found), said[-200:].strip())
 
     def noticed(self, fault):
         """Who notices the fault; empty where nobody does."""
-        for test in fault.tests:
-            self.check_clean(test)
         path = self.root / fault.file
         text, times = path.read_text(encoding="utf-8"), path.stat().st_mtime_ns
         old = fault.old.replace("force=True", "force=False")
         path.write_text(text.replace(old, fault.new), encoding="utf-8")
         os.utime(path)
         try:
-            return self.first_to_notice(fault)
+            return self.failure(fault.tests, changed=not fault.file.endswith(".py"))
         finally:
             path.write_text(text, encoding="utf-8")
             os.utime(path, ns=(times, times))
             self.restore()
-
-    def first_to_notice(self, fault):
-        built = fault.file.endswith(".py")
-        for test in sorted(fault.tests, key=lambda test: test != C_CHECKS):  # which build what they need
-            if test != C_CHECKS and not built:
-                if said := self.build():
-                    return f"the build: {said.strip().splitlines()[-1][:100]}"
-                built = True
-            if who := self.failure(test):
-                return who
-        return ""
 
     def restore(self):
         for path, (data, times) in self.built.items():
@@ -166,16 +161,14 @@ def compilers(cache):
         if real := shutil.which(name):
             if Path(real).parent == folder:
                 continue
-            (folder / name).write_text(
-                f'#!/bin/sh\nexec {sys.executable} {HERE / "compiler.py"} {real} "$@"\n', encoding="utf-8"
-            )
+            (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {HERE / "compiler.py"} {real} "$@"\n')
             (folder / name).chmod(0o755)
     return folder
 
 
-def work(faults, folder, cache, results):
+def work(copy, faults, results):
+    copy.limit = LIMIT
     try:
-        copy = Copy(folder, cache)
         while True:
             fault = faults.get_nowait()
             begin = time.perf_counter()
@@ -187,40 +180,48 @@ def work(faults, folder, cache, results):
         results.put(error)
 
 
-def plant(faults, cache):
-    """Plant each fault, say who notices; return the faults that nobody does, and those that were argued wrongly."""
-    waiting, results, survivors, wrong = queue.Queue(), queue.Queue(), [], []
+def outcomes(faults, cache):
+    """Each fault, who notices it, and the seconds it took."""
+    waiting, results = queue.Queue(), queue.Queue()
     for fault in faults:
         waiting.put(fault)
     with tempfile.TemporaryDirectory() as folder:
-        threads = [
-            threading.Thread(target=work, args=(waiting, Path(folder) / str(number), cache, results))
-            for number in range(min(WORKERS, len(faults)))
-        ]
-        for thread in threads:
-            thread.start()
-        for _ in threads:
+        copies = [Copy(Path(folder) / str(number), cache) for number in range(min(WORKERS, len(faults)))]
+        tests = list(dict.fromkeys(test for fault in faults for test in fault.tests))
+        with ThreadPoolExecutor() as pool:
+            for said in pool.map(Copy.failure, copies, (tests[number :: len(copies)] for number in range(len(copies)))):
+                if said:
+                    raise SystemExit(f"without a fault: {said}")
+        for copy in copies:
+            threading.Thread(target=work, args=(copy, waiting, results)).start()
+        for _ in copies:
             while (result := results.get()) is not None:
                 if isinstance(result, BaseException):
                     while not waiting.empty():
                         waiting.get_nowait()
                     raise result
-                fault, who, seconds = result
-                print(f"{fault.id:28} {seconds:6.1f} s  {f'noticed by {who}' if who else 'survives'}", flush=True)
-                if not who and not fault.changes_nothing:
-                    survivors.append(fault)
-                if who and fault.changes_nothing:
-                    wrong.append(fault)
+                yield result
+
+
+def plant(faults, cache):
+    """Plant each fault, say who notices; return the faults that nobody does, and those that were argued wrongly."""
+    survivors, wrong = [], []
+    for fault, who, seconds in outcomes(faults, cache):
+        print(f"{fault.id:28} {seconds:6.1f} s  {f'noticed by {who}' if who else 'survives'}", flush=True)
+        if not who and not fault.changes_nothing:
+            survivors.append(fault)
+        if who and fault.changes_nothing:
+            wrong.append(fault)
     return survivors, wrong
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", metavar="TEXT", help="the faults whose id or subject has this in it")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="the faults of these ids, files or subjects")
     parser.add_argument("--list", action="store_true", help="show the faults, plant none")
     parser.add_argument("--short", action="store_true", help="the first fault of each subject")
     options = parser.parse_args(arguments)
-    faults = [f for f in read_faults() if not options.only or options.only in f.id or options.only == f.subject]
+    faults = [fault for fault in read_faults() if not options.only or named(fault) & set(options.only)]
     if options.short:
         faults = list({fault.subject: fault for fault in reversed(faults)}.values())
     if misfits := [f"{fault.id}: {why}: {fault.old}" for fault in faults if (why := misfit(fault))]:
