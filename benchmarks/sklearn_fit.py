@@ -66,7 +66,7 @@ def report_errors(width, epochs):
 
 def main():
     """Measure one or the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("time", "errors"))
     parser.add_argument("--threads", type=int, help="fastdrop's threads (its own default)")
     parser.add_argument("--pairs", type=int, default=15)

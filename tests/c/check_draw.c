@@ -21,7 +21,7 @@ static void check_threshold(void) {
                 planes++;
             if (draw.threshold != threshold || draw.planes != planes || draw.rounds != (threshold << 8 != 0))
                 fail("threshold, planes or rounds of draw", i * COUNT(some) + s);
-            if (draw.all != (some[s] == 1) || draw.rates)
+            if (draw.all != (some[s] == 1) || draw.p_array)
                 fail("all or rates of draw", i * COUNT(some) + s);
         }
     }

@@ -192,7 +192,7 @@ def test_a_leaf_is_not_overwritten():
 
 def test_the_error_without_torch_names_the_extra():
     code = "import sys; sys.modules['torch'] = None; import fastdrop.torch"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert "pip install 'numpy-fastdrop[torch]'" in done.stderr
     code = "import sys, fastdrop; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

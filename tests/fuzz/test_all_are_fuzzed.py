@@ -6,7 +6,7 @@ import pytest
 
 import fastdrop as fd
 
-WITHOUT_ARGUMENTS = {"__version__", "backend", "backends", "show_config", "MonteCarlo"}
+WITHOUT_ARGUMENTS = {"__version__", "backend", "backends", "get_include", "show_config", "MonteCarlo"}
 
 
 @pytest.mark.parametrize("name", sorted(set(fd.__all__) - WITHOUT_ARGUMENTS))

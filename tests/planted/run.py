@@ -3,7 +3,7 @@
 The faults are in faults/*.toml. Each is planted alone in a copy of the checkout, what it touches is built again, and
 the tests that ought to notice are run until one fails. All are run without a fault first, so that a failure means
 something. One line for each fault, the survivors last; exit status 1 if a fault survives, or if one that is argued to
-change nothing is noticed. `--only` takes ids, files and subjects, as in `_rng.pyx:3 bits.c layers`; `--short` takes
+change nothing is noticed. `--only` takes ids, files and subjects, as in `rng.pyx:3 bits.c layers`; `--short` takes
 the first fault of each subject.
 """
 

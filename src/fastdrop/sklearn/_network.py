@@ -20,7 +20,8 @@ import fastdrop as fd
 try:
     from scipy.sparse import issparse
     from sklearn.base import is_classifier
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.neural_network import MLPClassifier as MLPClassifier
+    from sklearn.neural_network import MLPRegressor as MLPRegressor
     from sklearn.neural_network._base import ACTIVATIONS
     from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
     from sklearn.utils import check_random_state, validation
