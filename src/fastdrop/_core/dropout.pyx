@@ -50,7 +50,8 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
         masked array, also one in a list, a tuple or another sequence, however deep, is refused.
     p : float or array_like
         The probability of dropping, 0 <= p <= 1. An array that broadcasts to the noise shape gives each channel,
-        sample, unit or element its own, and its own scale; it is another mask than the number's.
+        sample, unit or element its own, and its own scale; it is another mask than the number's. It is copied, and may
+        share memory with `out`.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
         An `Rng` gives its next stream. A seed gives the same mask at every call, so take an `Rng` in a loop, and
         `Rng.fold_in` to tell layers apart. A NumPy generator is advanced by two words. None: a source of the process,
