@@ -39,7 +39,7 @@ def test_a_fault_applies_and_names_its_tests(fault):
 )
 def test_what_cannot_be_planted(text, why, tmp_path):
     if text is not None:
-        (tmp_path / "file.py").write_text(text)
+        (tmp_path / "file.py").write_text(text, encoding="utf-8")
     assert run.misfit(FAULTS[0]._replace(file="file.py", old="a", new="c"), tmp_path) == why
 
 
@@ -68,7 +68,7 @@ def test_the_compiler_remembers(tmp_path):
 
     def compiled(text):
         """The exit status, whether there is an object, and how many names are kept: of texts and of what they mean."""
-        source.write_text(text)
+        source.write_text(text, encoding="utf-8")
         target.unlink(missing_ok=True)
         command = [sys.executable, run.HERE / "compiler.py", "cc", "-O2", "-c", source, "-o", target]
         done = subprocess.run(command, env=os.environ | {"PLANTED_CACHE": str(cache)}, capture_output=True)

@@ -1,6 +1,8 @@
 """Memory runs out at each allocation of a call in turn: MemoryError, nothing drawn, arrays as they were, no leak."""
 
 import gc
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -56,6 +58,7 @@ CALLS = {  # name: what is called with (x, out, rng), x and out of X's shape
     "EmbeddingDropout": lambda x, out, rng: fd.EmbeddingDropout(rng=rng).forward(x, [3, 7, 3]),
     "ThinnedLinear": lambda x, out, rng: fd.ThinnedLinear(x, X[0], rng=rng).forward(X[:5, :20]),
 }
+IN_A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 WAYS = {"objects": failing_memory.objects_fail_at, "arrays": failing_memory.arrays_fail_at}
 MOST = 3000  # allocations of one call, by far
 # These allocate after they have taken their stream, which is then skipped: no call ever draws it. What they allocate
@@ -93,6 +96,16 @@ def exhaust(fail_at, name, n):
     return True
 
 
+@pytest.mark.skipif(not IN_A_WORKER, reason="the tests below run here")
+def test_all_in_a_process_of_its_own():
+    """A thread of xdist's worker would run out of memory too."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+@pytest.mark.skipif(IN_A_WORKER, reason="in a process of its own: see above")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CALLS)
 def test_memory_runs_out(name, way):

@@ -19,7 +19,7 @@ def main(backend):
             return f"FAIL build: {reason}"
         emulated.write_vectors(folder / "vectors.txt")
         command = [program, folder / "vectors.txt", backend]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
             for line in process.stdout:
                 if line.startswith("FAIL"):
                     process.kill()

@@ -83,14 +83,14 @@ class Copy:
         self.python = self.root / ".venv" / "bin" / "python"
         (site,) = (self.root / ".venv").glob("lib/python*/site-packages")
         paths = [self.root / "src", *(path for path in sys.path if "site-packages" in path)]
-        (site / "copy.pth").write_text("".join(f"{path}\n" for path in paths))
+        (site / "copy.pth").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "FASTDROP"))}
         self.environment |= {"PATH": f"{compilers(cache)}:{os.environ['PATH']}", "PLANTED_CACHE": str(cache)}
         self.environment["TMPDIR"] = str(folder)  # pytest clears up what another has left
         self.environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # which take longer to load than most tests to run
         setup = self.root / "setup.py"  # Cython and compiler only where something has changed
         times = setup.stat().st_mtime_ns
-        setup.write_text(setup.read_text().replace("force=True", "force=False"))
+        setup.write_text(setup.read_text(encoding="utf-8").replace("force=True", "force=False"), encoding="utf-8")
         os.utime(setup, ns=(times, times))
         if said := self.build():
             raise SystemExit(f"the checkout does not build\n{said}")
@@ -105,7 +105,7 @@ class Copy:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,
         )
         try:
@@ -161,7 +161,8 @@ def compilers(cache):
         if real := shutil.which(name):
             if Path(real).parent == folder:
                 continue
-            (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {HERE / "compiler.py"} {real} "$@"\n')
+            wrapper = f'#!/bin/sh\nexec {sys.executable} -I -S {HERE / "compiler.py"} {real} "$@"\n'
+            (folder / name).write_text(wrapper, encoding="utf-8")
             (folder / name).chmod(0o755)
     return folder
 

@@ -90,7 +90,8 @@ def time_steps(member: Member, rate: float, advance: Advance) -> dict[str, Step]
     for epoch in range(EPOCHS):
         for _, network, optimizer, generator, clock, epochs in trained[:: -1 if epoch % 2 else 1]:
             start, before = perf_counter(), clock.seconds
-            train_epoch(network, optimizer, *digits, BATCH, generator)
+            with np.errstate(all="ignore"):  # a rate that suits the plain network may diverge here: a step is a step
+                train_epoch(network, optimizer, *digits, BATCH, generator)
             epochs.append((perf_counter() - start, clock.seconds - before))
             advance()
     return {name: median_step(epochs) for name, *_, epochs in trained}
