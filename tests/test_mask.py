@@ -231,6 +231,7 @@ def test_a_tampered_pickle_is_an_error(name, sizes):
 
 # Arithmetic
 
+BEFORE_1_25 = np.lib.NumpyVersion(np.__version__) < "1.25.0"
 NO_ARITHMETIC = (
     "a Mask takes no part in arithmetic, where its scale would be lost: use mask.apply(x), or mask.to_bool() for an "
     "array of bool"
@@ -254,7 +255,9 @@ def test_operators_are_refused(name, other):
     mask = fd.Mask.from_bool(np.array([True, False, False]), 0.5)
     call = divmod if name == "divmod" else getattr(operator, name)
     for left, right in ((mask, other), (copy.copy(other), mask)):
-        with pytest.raises(TypeError, match=rf"\A{re.escape(NO_ARITHMETIC)}\Z"):
+        # Before 1.25 NumPy refuses `array @= mask` itself, in its own words.
+        own_words = name == "imatmul" and BEFORE_1_25 and isinstance(left, np.ndarray)
+        with pytest.raises(TypeError, match=None if own_words else rf"\A{re.escape(NO_ARITHMETIC)}\Z"):
             call(left, right)
 
 
@@ -298,7 +301,8 @@ def test_masks_are_equal_where_they_are_one():
     assert mask != twin
     assert {mask: 1}[mask] == 1
     for call in (operator.eq, operator.ne):
-        for pair in ((np.ones(9), mask), (mask, np.ones(9))):
+        # Before 1.25 NumPy makes a warning of an error in a comparison.
+        for pair in () if BEFORE_1_25 else ((np.ones(9), mask), (mask, np.ones(9))):
             with pytest.raises(TypeError, match=r"use mask\.apply\(x\)"):
                 call(*pair)
     np.testing.assert_array_equal(np.asarray(mask), mask.to_bool())
