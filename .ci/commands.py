@@ -37,7 +37,7 @@ SHORT = {
     r"python -m pytest tests/statistics.*": "python -m pytest -q tests/statistics/test_generators.py",
     r"python -m pytest tests/fuzz .*": "python -m pytest -q tests/fuzz/test_rng_calls.py",
     r"python tests/fuzz/run\.py .*": "python tests/fuzz/run.py --seconds 5",
-    r"python tests/planted/run\.py": "python tests/planted/run.py --short",
+    r"python tests/planted/run\.py": "python tests/planted/run.py --list",  # planting takes minutes for each subject
     r"python benchmarks/table\.py FILE\.json": (
         "python -m fastdrop bench --quick --only window --json FILE.json && python benchmarks/table.py FILE.json"
     ),

@@ -156,7 +156,7 @@ static void check_element(const uint8_t *x, const uint8_t *y, int kept, const fd
     if (kept || values->dropped != 0) {
         memcpy(from, x, size);
         const fd_values own = {values->p ? scale_of(*values->p) : values->scale, values->shift, values->dropped, NULL};
-        fd_apply_values(portable.backend, dtype, kept ? &one : nothing, 1, &own, from, want, 0);
+        fd_apply_values(portable.backend, dtype, kept ? &one : nothing, 1, &own, from, want, (fd_access){0, 0});
     }
     check_same(dtype, y, want, types[dtype].reals, "y");
     check(!kept || values->p || values->scale != 1 || values->shift != 0 || memcmp(x, y, size) == 0, "a copy", at);
