@@ -26,7 +26,7 @@ SHORT = {
     r"python3?|pip|pytest|cc|gcc|clang": ELSEWHERE,  # a program that a sentence names, not a command
     r"cmake .*|cc csrc/example\.c .*pkg-config.*": ELSEWHERE,  # tests/test_c_package.py
     r"pip install (.*)": r"pip install -q --dry-run --no-deps \1",
-    r"\.ci/\w+": ELSEWHERE,
+    r"\.ci/\w+|python -m fastdrop": ELSEWHERE,
     r"python -m fastdrop demo(?: --layer NAME)?": "python -m fastdrop demo --layer spatial --seeds 1 --epochs 2",
     r"python -m fastdrop bench": "python -m fastdrop bench --quick --only 'small calls'",
     r"python tests/c/run\.py": "python tests/c/run.py native",
@@ -48,7 +48,7 @@ SHORT = {
         "sed 's/^SEEDS, EPOCHS, RATE = 5, 300/SEEDS, EPOCHS, RATE = 1, 2/; s/1e-4, 31$/1e-4, 1/' benchmarks/thinned.py "
         "| python -"
     ),
-    r"python benchmarks/sklearn_fit\.py time": "python benchmarks/sklearn_fit.py time --pairs 1",
+    r"python benchmarks/sklearn_fit\.py time": "python benchmarks/sklearn_fit.py time --pairs 2",
     r"python benchmarks/sklearn_fit\.py errors --epochs 100": "python benchmarks/sklearn_fit.py --help",  # of mlxtend
     # These need PyTorch, whose wheels are too large for CI.
     r"python tests/doors/run\.py torch .*": "python tests/doors/run.py --help",
