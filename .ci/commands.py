@@ -45,7 +45,7 @@ SHORT = {
     r"python benchmarks/family\.py": "sed 's/^ROUNDS, /ROUNDS = 1; _, /' benchmarks/family.py | python -",
     r"python benchmarks/footprint\.py": "sed 's/range(21)/range(3)/; s/, 1 << 26//' benchmarks/footprint.py | python -",
     r"python benchmarks/thinned\.py": (
-        "sed 's/^SEEDS, EPOCHS, RATE = 5, 300/SEEDS, EPOCHS, RATE = 1, 2/; s/1e-4, 31$/1e-4, 1/' benchmarks/thinned.py "
+        "sed 's/^SEEDS, EPOCHS, RATE = 5, 300/SEEDS, EPOCHS, RATE = 2, 2/; s/1e-4, 31$/1e-4, 5/' benchmarks/thinned.py "
         "| python -"
     ),
     r"python benchmarks/sklearn_fit\.py time": "python benchmarks/sklearn_fit.py time --pairs 2",
