@@ -1,1 +1,1 @@
-"""The compiled core, one way down: arguments, indices, rng, recipe, execution, mask, functions, the binding to C."""
+"""The compiled core, one way down: functions, masks, keys, indices, arguments, and the one binding to C."""
