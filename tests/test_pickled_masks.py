@@ -9,7 +9,7 @@ from conftest import KEY, assert_same, rng
 
 import fastdrop as fd
 
-ENTRIES = ["version", "shape", "noise", "p", "scale", "bits", "fused", "recipe"]
+ENTRIES = ["version", "shape", "noise", "p", "scale", "bits", "recipe"]
 X = np.ones((3, 21), np.float32)
 P = np.linspace(0, 1, 21)
 
@@ -148,13 +148,35 @@ def test_a_mask_of_an_array_p_stays_as_it_was_made(inverted, store):
     np.testing.assert_array_equal(twin.scale, reference.scale(P, inverted))
 
 
-@pytest.mark.parametrize("fused", [2, 4, 6, 8, -1, True, None, "1"], ids=repr)
-def test_the_function_is_known(fused):
-    with pytest.raises(ValueError, match="must be of a known function"):
-        rebuilt(masked(0.3), fused=fused)
+def fused(bias=None, residual=None, x=X):
+    return fd.bias_dropout_residual(x, bias, residual, 0.3, rng=rng())[1]
 
 
-@pytest.mark.parametrize("mask", [masked(), masked(0.3, noise_shape=(None, 1)), masked(window=((9, 100), (3, 40)))])
+@pytest.mark.parametrize("wrong", [1, 0, None, "True", np.True_], ids=repr)
+@pytest.mark.parametrize("place", [1, 2], ids=["bias", "residual"])
+def test_a_mask_of_bias_dropout_residual_says_what_there_was(wrong, place):
+    function, arguments = fused().__reduce__()
+    with pytest.raises(TypeError, match="must say whether it had a bias and a residual"):
+        function(*arguments[:place], wrong, *arguments[place + 1 :])
+
+
+def test_a_bias_needs_an_axis():
+    function, arguments = fused(x=np.ones((), np.float32)).__reduce__()
+    assert function(*arguments).shape == ()
+    with pytest.raises(ValueError, match="must have an axis for its bias"):
+        function(1, True, *arguments[2:])
+
+
+OTHERS = [
+    masked(),
+    masked(0.3, noise_shape=(None, 1)),
+    masked(0.3, window=((9, 100), (3, 40))),
+    fd.Mask.from_bool(X > 0, 0.3),
+]
+
+
+@pytest.mark.parametrize("mask", OTHERS, ids=["array p", "noise shape", "window", "given"])
 def test_bias_dropout_residual_has_one_p_and_a_bit_an_element_in_order(mask):
+    function, _ = fused().__reduce__()
     with pytest.raises(ValueError, match="as that makes them"):
-        rebuilt(mask, fused=1)
+        function(1, False, False, *mask.__reduce__()[1][1:])

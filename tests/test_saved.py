@@ -72,7 +72,7 @@ def refused(function, arguments, error, message):
         function(*arguments)
 
 
-PLACES = {name: i for i, name in enumerate(["version", "shape", "noise", "p", "scale", "bits", "fused", "recipe"])}
+PLACES = {name: i for i, name in enumerate(["version", "shape", "noise", "p", "scale", "bits", "recipe"])}
 RECIPE = (*KEY, STREAM, 0, None)
 OF_MASK = {  # what of saved("bits") is spoilt: (how, error, message)
     "version-2": ({"version": 2}, ValueError, "the version of a pickled Mask must be 1, got 2"),
@@ -100,22 +100,10 @@ OF_MASK = {  # what of saved("bits") is spoilt: (how, error, message)
     "bits-type": ({"bits": bytearray(8)}, TypeError, "bits must be bytes, got bytearray"),
     "bits-short": ({"bits": bytes(7)}, ValueError, "bits must have 8 bytes for shape (3, 21), got 7"),
     "bits-past": ({"bits": bytes(7) + b"\x80"}, ValueError, "bits must be 0 past the end, got a set bit"),
-    "function": ({"fused": 2}, ValueError, "a pickled Mask must be of a known function, got 2"),
-    "function-type": ({"fused": 1.0}, ValueError, "a pickled Mask must be of a known function, got 1.0"),
-    "function-noise": (
-        {"fused": 3, "noise": (3, 1), "bits": b"\1"},
+    "given-noise": (
+        {"noise": (3, 1), "recipe": None},
         ValueError,
-        "a pickled Mask of bias_dropout_residual must be as that makes them, got shape (3, 21)",
-    ),
-    "function-0-d": (
-        {"fused": 3, "shape": (), "bits": b"\1"},
-        ValueError,
-        "a pickled Mask of bias_dropout_residual must be as that makes them, got shape ()",
-    ),
-    "given-function": (
-        {"fused": 3, "recipe": None},
-        ValueError,
-        "a pickled Mask of given bits must have no noise shape and no function",
+        "a pickled Mask of given bits must have no noise shape",
     ),
     "given-scale": ({"scale": np.inf, "recipe": None}, ValueError, "scale must be finite and positive, got inf"),
     "given-no-bits": ({"bits": None, "recipe": None}, TypeError, "bits must be bytes, got NoneType"),

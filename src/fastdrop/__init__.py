@@ -68,7 +68,7 @@ __all__ = [
 _LATER = {
     "_core.alpha": ("alpha_dropout",),
     "_core.config": ("show_config",),
-    "_core.fused": ("bias_dropout_residual", "bias_dropout_residual_backward"),
+    "_core.fused": ("bias_dropout_residual", "bias_dropout_residual_backward", "_rebuild_fused_mask"),
     "_core.samples": ("mc_dropout",),
     "_include": ("get_include",),
     "_monte_carlo": ("MonteCarlo", "monte_carlo"),

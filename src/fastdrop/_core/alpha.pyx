@@ -3,10 +3,12 @@
 cimport numpy as cnp
 from libc.math cimport sqrt
 
-from .arguments cimport floating, probability, with_axis
-from .mask cimport Mask
-from .rng cimport row_of
+from .arguments cimport floating, keeps_bits, probability, result, with_axis
 from .c_fastdrop cimport FD_C64, fd_dtype, fd_values
+from .execution cimport run
+from .mask cimport Mask, new_mask
+from .recipe cimport Recipe, new_recipe
+from .rng cimport row_of
 
 from .indices import resolve
 from .._public import public
@@ -63,16 +65,19 @@ def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, w
     (True, True)
     """
     cdef fd_dtype dtype
-    cdef cnp.ndarray source = floating(x, "x", &dtype)
-    cdef Mask mask = Mask.__new__(Mask)
-    cdef fd_values values
+    x = floating(x, "x", &dtype)
     if dtype >= FD_C64:
-        raise TypeError(f"x must have a real dtype, got {source.dtype}: alpha dropout has no complex form")
+        raise TypeError(f"x must have a real dtype, got {x.dtype}: alpha dropout has no complex form")
     if with_axis(p, "p") is not None:
         raise TypeError(f"p must be a real number, got {type(p).__name__}: alpha dropout's mean and variance are those "
                         "of one p")
-    mask.shape, mask.drawn, mask.p_number = (<object> source).shape, True, probability(p)
-    values = alpha_values(mask.p_number)
-    mask.scale_number = values.scale
-    mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row_of(rng))
-    return mask.forward(dtype, source, out, rng, store, &values)
+    cdef cnp.ndarray y = result(x, out, "x")
+    cdef bint stored = keeps_bits(store)
+    cdef double number = probability(p)
+    cdef fd_values values = alpha_values(number)
+    noise, start, strides = resolve(x.shape, noise_shape, offset, window, row_of(rng))
+    cdef Recipe recipe = new_recipe(x.shape, number, values.scale, noise, start, strides)
+    cdef Mask mask = new_mask(recipe, stored)
+    cdef tuple both = (y, mask)
+    run(recipe, mask.stored, True, rng, dtype, x, y, &values)
+    return both

@@ -10,7 +10,6 @@ cdef object with_axis(object p, str name)
 cdef bint is_real(object x) except -1
 cdef double real_number(object value, str name) except? -1.0
 cdef double probability(object p) except -1.0
-cdef double inverse_of_keeping(double p) noexcept
 cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype)
 cdef cnp.ndarray contiguous(cnp.ndarray x)
 cdef int array_of(object a, str name, str dtype) except -1

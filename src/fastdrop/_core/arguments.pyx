@@ -78,11 +78,6 @@ cdef double probability(object p) except -1.0:
     return value + 0.0  # -0.0 is 0
 
 
-cdef double inverse_of_keeping(double p) noexcept:
-    """The scale of inverted dropout; infinite at p = 1, where nothing is kept."""
-    return INFINITY if p == 1 else 1 / (1 - p)
-
-
 cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
     """Whether x has one of the six dtypes, in any byte order."""
     cdef int number = cnp.PyArray_TYPE(x)

@@ -11,9 +11,9 @@ from libc.string cimport memcpy
 
 from .c_fastdrop cimport (
     FD_BIAS_SLACK, fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bias_parts,
-    fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_sgd_step, fd_draw_init_array, fd_draw_init,
-    fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_itemsize, fd_max_threads, fd_p_array_copy, fd_p_array_of,
-    fd_part, fd_run, fd_run_default, fd_samples_part, fd_scatter)
+    fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_draw, fd_draw_init, fd_draw_init_array,
+    fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_itemsize, fd_max_threads, fd_p_array, fd_p_array_copy,
+    fd_p_array_of, fd_part, fd_run, fd_run_default, fd_samples_part, fd_scatter, fd_sgd_step)
 from .arguments cimport is_real, with_axis
 
 from .arguments import natural
@@ -69,10 +69,6 @@ cdef tuple call_key(fd_key key, uint64_t stream):
     return draw.c0, draw.c1
 
 
-cdef fd_draw make_draw(fd_key key, uint64_t stream, double p) noexcept:
-    return fd_draw_init(key, stream, p)
-
-
 cdef object array_p(object p, bint keep=True):
     """p as a read-only array of doubles in [0, 1], or None where it is a number.
 
@@ -102,13 +98,12 @@ cdef object array_p(object p, bint keep=True):
     return checked
 
 
-cdef fd_draw make_draw_each(fd_key key, uint64_t stream, cnp.ndarray p, tuple extents, fd_p_array *p_array) noexcept:
-    """The draw of an array p of doubles, broadcast to the extents; p and p_array, which it fills, must outlive it."""
-    cdef size_t shape[64]
+cdef fd_draw draw_of_array(fd_key key, uint64_t stream, cnp.ndarray p, int ndim, size_t *shape,
+                           fd_p_array *p_array) noexcept:
+    """The draw of an array p of doubles, broadcast to a shape; p and p_array, which it fills, must outlive it."""
     cdef ptrdiff_t step[64]
-    cdef int d, ndim = len(extents), missing = ndim - cnp.PyArray_NDIM(p)
+    cdef int d, missing = ndim - cnp.PyArray_NDIM(p)
     for d in range(ndim):
-        shape[d] = extents[d]
         step[d] = 0 if d < missing or cnp.PyArray_DIM(p, d - missing) == 1 else cnp.PyArray_STRIDE(p, d - missing)
     p_array[0] = fd_p_array_of(<const double *> cnp.PyArray_DATA(p), ndim, shape, step)
     return fd_draw_init_array(key, stream, p_array)
@@ -124,21 +119,26 @@ cdef fd_draw part_draw(const fd_draw *draw, fd_p_array *p_array, size_t at) noex
     return part
 
 
-cdef int dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index, const fd_values *values,
-                            cnp.ndarray x, cnp.ndarray y, uint8_t *bits) except -1:
+cdef int dropout_contiguous(fd_key key, uint64_t stream, double p, cnp.ndarray p_array, fd_dtype dtype, uint64_t index,
+                            const fd_values *values, cnp.ndarray x, cnp.ndarray y, uint8_t *bits) except -1:
     """Draw and apply in one pass; x and y are C-contiguous, bits may be NULL."""
     cdef fd_run run = current()
-    cdef size_t n = cnp.PyArray_SIZE(x), at = 0, count, part = part_of(dtype, 1), size = fd_itemsize(dtype)
+    cdef size_t n = cnp.PyArray_SIZE(x), at = 0, count, part, size = fd_itemsize(dtype)
     cdef const uint8_t *source = <const uint8_t *> cnp.PyArray_DATA(x)
     cdef uint8_t *target = <uint8_t *> cnp.PyArray_DATA(y)
-    cdef fd_draw piece
-    cdef fd_p_array p_array
+    cdef fd_draw draw, piece
+    cdef fd_p_array whole, rest
+    if p_array is None:
+        draw = fd_draw_init(key, stream, p)
+    else:
+        draw = draw_of_array(key, stream, p_array, cnp.PyArray_NDIM(x), <size_t *> cnp.PyArray_DIMS(x), &whole)
     if n < RELEASE:
-        fd_dropout(&run, draw, dtype, index, n, values, source, target, bits)
+        fd_dropout(&run, &draw, dtype, index, n, values, source, target, bits)
         return 0
+    part = part_of(dtype, 1)
     while at < n:
         count = min(part, n - at)
-        piece = part_draw(draw, &p_array, at)
+        piece = part_draw(&draw, &rest, at)
         with nogil:
             fd_dropout(&run, &piece, dtype, index + at, count, values, source + at * size, target + at * size,
                        NULL if bits == NULL else bits + at // 8)
@@ -148,30 +148,35 @@ cdef int dropout_contiguous(const fd_draw *draw, fd_dtype dtype, uint64_t index,
     return 0
 
 
-cdef int draw_bits(const fd_draw *draw, tuple noise, tuple strides, uint64_t start, uint8_t *bits) except -1:
+cdef int draw_bits(fd_key key, uint64_t stream, double p, cnp.ndarray p_array, tuple noise, tuple strides,
+                   uint64_t start, uint8_t *bits) except -1:
     """The bits of the noise shape, in its C order; strides None: consecutive indices."""
     cdef fd_run run = current()
     cdef size_t shape[64]
     cdef uint64_t index_stride[64]
     cdef size_t n = 1, at = 0, row, rows, part
     cdef int d, ndim = len(noise)
-    cdef fd_draw piece
-    cdef fd_p_array p_array
+    cdef fd_draw draw, piece
+    cdef fd_p_array whole, rest
     for d in range(ndim):
         shape[d] = noise[d]
         n *= shape[d]
         if strides is not None:
             index_stride[d] = strides[d]
+    if p_array is None:
+        draw = fd_draw_init(key, stream, p)
+    else:
+        draw = draw_of_array(key, stream, p_array, ndim, shape, &whole)
     if strides is None or n == 0:
         ndim, shape[0], index_stride[0] = 1, n, 1
     if n < RELEASE:
-        fd_bits(&run, draw, ndim, shape, index_stride, start, bits)
+        fd_bits(&run, &draw, ndim, shape, index_stride, start, bits)
         return 0
     rows, row = shape[0], n // shape[0]
     part = max(BITS_PART // row // 8, 1) * 8  # rows: a part's bits begin with a byte
     while at < rows:
         shape[0] = min(part, rows - at)
-        piece = part_draw(draw, &p_array, at * row)
+        piece = part_draw(&draw, &rest, at * row)
         with nogil:
             fd_bits(&run, &piece, ndim, shape, index_stride, start + at * index_stride[0], bits + at * row // 8)
         at += shape[0]
@@ -221,10 +226,11 @@ cdef int apply_bits(const uint8_t *bits, tuple noise, fd_dtype dtype, const fd_v
     return 0
 
 
-cdef int bias_residual(const fd_draw *draw, fd_dtype dtype, uint64_t index, double scale, cnp.ndarray x,
-                       cnp.ndarray bias, cnp.ndarray residual, cnp.ndarray y, uint8_t *bits) except -1:
+cdef int bias_residual(fd_key key, uint64_t stream, double p, fd_dtype dtype, uint64_t index, double scale,
+                       cnp.ndarray x, cnp.ndarray bias, cnp.ndarray residual, cnp.ndarray y, uint8_t *bits) except -1:
     """All C-contiguous; bias is None or repeated past its period, residual may be None, bits NULL."""
     cdef fd_run run = current()
+    cdef fd_draw draw = fd_draw_init(key, stream, p)
     cdef size_t n = cnp.PyArray_SIZE(x), period = 1 if bias is None else cnp.PyArray_SIZE(bias) - FD_BIAS_SLACK
     cdef size_t size = fd_itemsize(dtype), at = 0, count
     # The least common multiple, in C: nothing may be allocated after the stream has been taken.
@@ -235,12 +241,12 @@ cdef int bias_residual(const fd_draw *draw, fd_dtype dtype, uint64_t index, doub
     cdef uint8_t *skipped = NULL if residual is None else <uint8_t *> cnp.PyArray_DATA(residual)
     cdef uint8_t *target = <uint8_t *> cnp.PyArray_DATA(y)
     if n < RELEASE:
-        fd_bias_residual(&run, draw, dtype, index, n, scale, source, added, period, skipped, target, bits)
+        fd_bias_residual(&run, &draw, dtype, index, n, scale, source, added, period, skipped, target, bits)
         return 0
     while at < n:
         count = min(part, n - at)
         with nogil:
-            fd_bias_residual(&run, draw, dtype, index + at, count, scale, source + at * size, added, period,
+            fd_bias_residual(&run, &draw, dtype, index + at, count, scale, source + at * size, added, period,
                              NULL if skipped == NULL else skipped + at * size, target + at * size,
                              NULL if bits == NULL else bits + at // 8)
         at += count
@@ -287,7 +293,7 @@ cdef int draw_samples(fd_key key, double p, fd_dtype dtype, uint64_t index, size
     return 0
 
 
-cdef void take(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept:
+cdef void gather_part(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarray packed) noexcept:
     cdef fd_run run = current()
     cdef const void *source = cnp.PyArray_DATA(whole)
     cdef void *target = cnp.PyArray_DATA(packed)
@@ -295,7 +301,8 @@ cdef void take(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cnp.ndarr
         fd_gather(&run, dtype, part, source, target)
 
 
-cdef void put(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed, cnp.ndarray whole) noexcept:
+cdef void change_part(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed,
+                      cnp.ndarray whole) noexcept:
     """fd_sgd_step at a rate, fd_scatter where it is NULL."""
     cdef fd_run run = current()
     cdef const void *source = cnp.PyArray_DATA(packed)

@@ -6,11 +6,13 @@ import numpy as np
 
 cimport numpy as cnp
 
-from .arguments cimport floating, probability
+from .arguments cimport floating, keeps_bits, probability, result
 from .binding cimport array_p
-from .mask cimport Mask
-from .rng cimport as_rng, row_of
-from .c_fastdrop cimport fd_dtype, fd_values
+from .c_fastdrop cimport fd_dtype
+from .execution cimport backward, draw, run
+from .mask cimport Mask, new_mask
+from .recipe cimport Recipe, new_recipe
+from .rng cimport row_of
 
 from .indices import as_shape, resolve
 from .._public import public
@@ -22,17 +24,18 @@ cdef tuple drop(object x, object p, object rng, object out, object noise_shape, 
                 object store, object inverted, object row_axis, bint checked):
     """dropout; the rows of an rng run along row_axis, None: along no axis. checked: p has been."""
     cdef fd_dtype dtype
-    cdef cnp.ndarray source = floating(x, "x", &dtype)
-    cdef Mask mask = Mask.__new__(Mask)
-    cdef fd_values values
-    cdef object row = 0 if row_axis is None else row_of(rng)
-    mask.shape = (<object> source).shape
-    mask.drawn = True
+    x = floating(x, "x", &dtype)
+    cdef cnp.ndarray y = result(x, out, "x")
+    cdef bint stored = keeps_bits(store)
+    cdef tuple shape = x.shape, noise = None, strides = None
+    cdef object row = 0 if row_axis is None else row_of(rng), start = 0
     if noise_shape is not None or window is not None or type(offset) is not int or offset != 0 or row:
-        mask.noise, mask.start, mask.strides = resolve(mask.shape, noise_shape, offset, window, row, row_axis or 0)
-    mask.set_p(p, inverted, checked)
-    values = mask.values()
-    return mask.forward(dtype, source, out, rng, store, &values)
+        noise, start, strides = resolve(shape, noise_shape, offset, window, row, row_axis or 0)
+    cdef Recipe recipe = new_recipe(shape, p, 0 if inverted else 1, noise, start, strides, checked)
+    cdef Mask mask = new_mask(recipe, stored)
+    cdef tuple both = (y, mask)
+    run(recipe, mask.stored, True, rng, dtype, x, y, &recipe.values)
+    return both
 
 
 @public
@@ -139,9 +142,9 @@ def dropout_backward(dy, mask, *, out=None):
     >>> fd.dropout_backward(np.ones(4), mask)
     array([2., 2., 0., 0.])
     """
-    if type(mask) is not Mask:
+    if not isinstance(mask, Mask):
         raise TypeError(f"mask must be a fastdrop.Mask, got {type(mask).__name__}: make one with Mask.from_bool")
-    return (<Mask> mask).backward(dy, out, "dy")
+    return backward((<Mask> mask).recipe, (<Mask> mask).stored, dy, out, "dy")
 
 
 @public
@@ -169,14 +172,13 @@ def bernoulli(shape, p, *, rng=None):
     >>> fd.bernoulli(5, 0.5, rng=0)
     array([False,  True,  True, False, False])
     """
-    cdef Mask mask = Mask.__new__(Mask)
-    mask.shape, mask.drawn = as_shape(shape), True
-    mask.set_p(p, True, False, False)
-    mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row_of(rng))
-    np.empty(mask.shape, np.bool_)  # no room for the result: MemoryError before a stream is taken
-    as_rng(rng).take(&mask.key, &mask.stream)
-    dropped = np.unpackbits(np.invert(mask.bits), count=math.prod(mask.shape), bitorder="little")
-    return dropped.view(np.bool_).reshape(mask.shape)
+    shape = as_shape(shape)
+    noise, start, strides = resolve(shape, None, 0, None, row_of(rng))
+    cdef Recipe recipe = new_recipe(shape, p, 0, noise, start, strides, False, False)
+    np.empty(shape, np.bool_)  # no room for the result: MemoryError before a stream is taken
+    bits = np.frombuffer(draw(recipe, True, rng), np.uint8)
+    dropped = np.unpackbits(np.invert(bits), count=math.prod(shape), bitorder="little")
+    return dropped.view(np.bool_).reshape(shape)
 
 
 def dropout_rows(x, p, rng, out, noise_shape, store, inverted, row_axis):

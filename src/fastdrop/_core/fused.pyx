@@ -7,17 +7,52 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
-from .arguments cimport check_apart, contiguous, floating, inverse_of_keeping, keeps_bits, probability, result
-from .binding cimport bias_residual, bias_residual_backward, make_draw
-from .mask cimport Mask
-from .rng cimport as_rng, row_of
-from .c_fastdrop cimport FD_BIAS_SLACK, FD_C64, fd_draw, fd_dtype
+from .arguments cimport check_apart, contiguous, floating, keeps_bits, probability, result
+from .binding cimport bias_residual, bias_residual_backward
+from .c_fastdrop cimport FD_BIAS_SLACK, FD_C64, fd_dtype
+from .execution cimport backward
+from .mask cimport Mask, new_mask
+from .recipe cimport Recipe, new_recipe
+from .rng cimport row_of, take
 
-from .indices import resolve
 from .arithmetic import rounded
+from .indices import resolve
+from .mask import _rebuild_mask
+from .saved import check_parts
 from .._public import public
 
 cnp.import_array()
+
+
+cdef class FusedMask(Mask):
+    """FusedMask()
+--
+
+    A Mask that knows whether there was a bias and a residual, for the gradients of `bias_dropout_residual`.
+    """
+
+    cdef bint bias, residual
+
+    def __reduce__(self):
+        return _rebuild_fused_mask, (1, self.bias, self.residual, *super().__reduce__()[1][1:])
+
+
+cdef FusedMask fused_mask(Mask mask, bint bias, bint residual):
+    """The same recipe and bits, and what there was beside x."""
+    cdef FusedMask fused = FusedMask.__new__(FusedMask)
+    fused.recipe, fused.stored, fused.bias, fused.residual = mask.recipe, mask.stored, bias, residual
+    return fused
+
+
+@public
+def _rebuild_fused_mask(version, bias, residual, *mask):
+    """A mask of bias_dropout_residual from its pickle, which names this function: nothing in it is trusted."""
+    cdef Mask plain = _rebuild_mask(version, *mask)
+    cdef Recipe recipe = plain.recipe
+    bias, residual = check_parts(bias, residual, plain.shape)
+    if plain.given or recipe.noise is not None or recipe.strides is not None or recipe.p_array is not None:
+        raise ValueError("a pickled Mask of bias_dropout_residual must be as that makes them, got another recipe")
+    return fused_mask(plain, bias, residual)
 
 
 cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
@@ -97,40 +132,34 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
            [4.5, 6.5, 8.5]])
     """
     cdef fd_dtype dtype
-    cdef cnp.ndarray source = floating(x, "x", &dtype), y, into, tiled = None
-    cdef Mask mask = Mask.__new__(Mask)
+    x = floating(x, "x", &dtype)
     cdef bint stored = keeps_bits(store)
-    cdef object row = row_of(rng)
-    cdef fd_draw draw
-    mask.shape, mask.drawn = (<object> source).shape, True
-    if bias is not None and not mask.shape:
+    cdef tuple shape = x.shape
+    if bias is not None and not shape:
         raise ValueError("x must have an axis for a bias, got a 0-d array")
-    cdef cnp.ndarray added = beside(bias, "bias", mask.shape[len(mask.shape) - 1:], source)
-    cdef cnp.ndarray skipped = beside(residual, "residual", mask.shape, source)
-    mask.p_number = probability(p)
-    mask.scale_number = inverse_of_keeping(mask.p_number)
-    if row:
-        mask.noise, mask.start, mask.strides = resolve(mask.shape, None, 0, None, row)
-    mask.fused = 1 | (added is not None) << 1 | (skipped is not None) << 2
-    y = result(source, out, "x")
+    bias, residual = beside(bias, "bias", shape[len(shape) - 1:], x), beside(residual, "residual", shape, x)
+    p = probability(p)
+    cdef object row = row_of(rng)
+    start = resolve(shape, None, 0, None, row)[1] if row else 0
+    cdef cnp.ndarray y = result(x, out, "x"), into, repeats = None
     if out is not None:
-        check_apart(added, "bias", y)
-        check_apart(skipped, "residual", y, True)
-    if stored:
-        mask.make_store()
-    if added is not None and cnp.PyArray_SIZE(source) > 0:
-        tiled = repeated(contiguous(added))
-    if skipped is not None:
-        skipped = contiguous(skipped)
-    source = contiguous(source)
-    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty_like(source)
-    as_rng(rng).take(&mask.key, &mask.stream)
-    draw = make_draw(mask.key, mask.stream, mask.p_number)
-    bias_residual(&draw, dtype, mask.start, mask.scale_number, source, tiled, skipped, into,
-                  NULL if mask.stored is None else <uint8_t *> PyBytes_AS_STRING(mask.stored))
+        check_apart(bias, "bias", y)
+        check_apart(residual, "residual", y, True)
+    cdef Recipe recipe = new_recipe(shape, p, 0, None, start, None)
+    cdef Mask mask = fused_mask(new_mask(recipe, stored), bias is not None, residual is not None)
+    cdef tuple both = (y, mask)
+    if bias is not None and x.size > 0:
+        repeats = repeated(contiguous(bias))
+    if residual is not None:
+        residual = contiguous(residual)
+    x = contiguous(x)
+    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty_like(x)
+    take(rng, &recipe.key, &recipe.stream)
+    bias_residual(recipe.key, recipe.stream, recipe.p, dtype, recipe.start, recipe.values.scale, x, repeats, residual,
+                  into, NULL if mask.stored is None else <uint8_t *> PyBytes_AS_STRING(mask.stored))
     if into is not y:
         cnp.PyArray_CopyInto(y, into)
-    return y, mask
+    return both
 
 
 @public
@@ -168,29 +197,31 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     array([4., 2., 2.])
     """
     cdef fd_dtype dtype
-    if type(mask) is not Mask:
+    if not isinstance(mask, Mask):
         raise TypeError(f"mask must be a fastdrop.Mask, got {type(mask).__name__}")
-    cdef Mask kept = mask
-    if not kept.fused:
+    if not isinstance(mask, FusedMask):
         raise ValueError("mask must come from bias_dropout_residual, got another function's")
-    cdef cnp.ndarray source = floating(dy, "dy", &dtype), dx, into, sums
-    if (<object> source).shape != kept.shape:
-        raise ValueError(f"dy must have the mask's shape {kept.shape}, got {(<object> source).shape}")
-    dx = result(source, out, "dy")
+    cdef FusedMask fused = mask
+    cdef Recipe recipe = fused.recipe
+    given = dy
+    dy = floating(dy, "dy", &dtype)
+    if dy.shape != recipe.shape:
+        raise ValueError(f"dy must have the mask's shape {recipe.shape}, got {dy.shape}")
+    cdef cnp.ndarray dx = result(dy, out, "dy"), into, sums
     dresidual = None
-    if kept.fused & 4:
-        dresidual = source.copy() if same_memory(dx, source) else dy if isinstance(dy, np.ndarray) else source
-    if not kept.fused & 2:
-        return kept.backward(source, dx, "dy"), None, dresidual
-    if cnp.PyArray_SIZE(source) == 0:
-        return dx, np.zeros(kept.shape[len(kept.shape) - 1], source.dtype.newbyteorder("=")), dresidual
-    source = contiguous(source)
-    into = dx if cnp.PyArray_IS_C_CONTIGUOUS(dx) else np.empty_like(source)
-    bits = kept.packed()
-    sums = bias_residual_backward(dtype, kept.scale_number if kept.p_number < 1 else 1,
-                                  <uint8_t *> PyBytes_AS_STRING(bits), source, into)
+    if fused.residual:
+        dresidual = dy.copy() if same_memory(dx, dy) else given if isinstance(given, np.ndarray) else dy
+    if not fused.bias:
+        return backward(recipe, fused.stored, dy, dx, "dy"), None, dresidual
+    if dy.size == 0:
+        return dx, np.zeros(recipe.shape[len(recipe.shape) - 1], dy.dtype.newbyteorder("=")), dresidual
+    dy = contiguous(dy)
+    into = dx if cnp.PyArray_IS_C_CONTIGUOUS(dx) else np.empty_like(dy)
+    bits = fused.packed()
+    sums = bias_residual_backward(dtype, recipe.values.scale if recipe.p < 1 else 1,
+                                  <uint8_t *> PyBytes_AS_STRING(bits), dy, into)
     if into is not dx:
         cnp.PyArray_CopyInto(dx, into)
     if dtype >= FD_C64:
         sums = sums.view(np.complex128)
-    return dx, rounded(sums, source.dtype), dresidual
+    return dx, rounded(sums, dy.dtype), dresidual

@@ -1,12 +1,11 @@
 from collections.abc import Iterable
-from typing import Any, SupportsFloat, SupportsIndex, TypeVar, final, overload
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 _D = TypeVar("_D", bound=np.inexact[Any])
 
-@final
 class Mask:
     @staticmethod
     def from_bool(a: NDArray[np.bool_], p: SupportsFloat, scale: SupportsFloat | None = None) -> Mask: ...
@@ -36,7 +35,5 @@ class Mask:
     @overload
     def apply(self, x: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
 
-def _rebuild_mask(
-    version: Any, shape: Any, noise: Any, p: Any, scale: Any, bits: Any, fused: Any, recipe: Any
-) -> Mask: ...
+def _rebuild_mask(version: Any, shape: Any, noise: Any, p: Any, scale: Any, bits: Any, recipe: Any) -> Mask: ...
 def identity(shape: tuple[int, ...]) -> Mask: ...

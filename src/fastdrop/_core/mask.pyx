@@ -3,26 +3,20 @@
 import math
 import numpy as np
 cimport cython
-cimport numpy as cnp
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.float cimport FLT_MAX
-from libc.math cimport INFINITY
-from libc.stdint cimport uint8_t
 
-from .arguments cimport (
-    array_of, floating, integer, inverse_of_keeping, keeps_bits, probability, real_number, refuse_arithmetic, result)
-from .binding cimport apply_bits, array_p, draw_bits, dropout_contiguous, make_draw, make_draw_each
-from .rng cimport as_rng
-from .c_fastdrop cimport fd_draw, fd_dtype, fd_p_array, fd_values
-from .indices import as_shape, check_broadcast
-from .saved import (
-    check_bits, check_function, check_inverted, check_part, check_scale, check_version, from_plain, to_plain)
+from .arguments cimport array_of, integer, probability, real_number, refuse_arithmetic
+from .execution cimport backward, draw
+from .recipe cimport Recipe, new_recipe
+
+from .indices import as_shape
+from .saved import check_bits, check_part, check_scale, check_version, from_plain, to_plain
 from .seeds import WORD
 from .._public import public
-cnp.import_array()
 
 
-@cython.final
+@cython.nonecheck(True)  # Mask.__new__(Mask) has no recipe
 @cython.c_api_binop_methods(True)  # one method for both sides of an operator
 @cython.no_gc
 @cython.freelist(16)
@@ -116,21 +110,26 @@ cdef class Mask:
         return _given(bits.tobytes(), as_shape(shape), p, scale)
 
     @property
+    def shape(self):
+        return self.recipe.shape
+
+    @property
     def size(self):
         return math.prod(self.shape)
 
     @property
     def p(self):
-        return self.p_number if self.p_array is None else self.p_array
+        return self.recipe.p if self.recipe.p_array is None else self.recipe.p_array
 
     @property
     def scale(self):
-        if self.p_array is None:
-            return self.scale_number
-        if not self.inverted:
-            return np.ones(self.p_array.shape)
+        cdef Recipe recipe = self.recipe
+        if recipe.p_array is None:
+            return recipe.values.scale
+        if recipe.values.p == NULL:
+            return np.ones(recipe.p_array.shape)
         with np.errstate(all="ignore"):
-            return 1 / (1 - self.p_array)
+            return 1 / (1 - recipe.p_array)
 
     @property
     def bits(self):
@@ -148,9 +147,9 @@ cdef class Mask:
         ndarray of bool
             Of the masked array's shape; True = kept.
         """
-        noise = self.extents()
+        noise = self.recipe.extents()
         kept = np.unpackbits(self.bits, count=math.prod(noise), bitorder="little").view(np.bool_).reshape(noise)
-        return kept if self.noise is None else np.broadcast_to(kept, self.shape).copy()
+        return kept if self.recipe.noise is None else np.broadcast_to(kept, self.shape).copy()
 
     def __array__(self, dtype=None, copy=None):
         if copy is False:
@@ -172,7 +171,7 @@ cdef class Mask:
         ndarray
             ``x * scale`` where kept, +0.0 where dropped.
         """
-        return self.backward(x, out, "x")
+        return backward(self.recipe, self.stored, x, out, "x")
 
     def __array_ufunc__(self, *args, **kwargs): refuse_arithmetic()
     def __add__(a, b): refuse_arithmetic()
@@ -195,166 +194,66 @@ cdef class Mask:
     def __invert__(self): refuse_arithmetic()
 
     def __reduce__(self):
-        scale = self.inverted if self.p_array is not None else self.scale_number
-        return _rebuild_mask, (1, self.shape, self.noise, to_plain(self.p), scale, self.stored, self.fused,
-                               (self.key.k0, self.key.k1, self.stream, self.start, self.strides)
-                               if self.drawn else None)
+        cdef Recipe recipe = self.recipe
+        scale = recipe.values.scale if recipe.p_array is None else recipe.values.p != NULL
+        return _rebuild_mask, (1, recipe.shape, recipe.noise, to_plain(self.p), scale, self.stored,
+                               None if self.given else
+                               (recipe.key.k0, recipe.key.k1, recipe.stream, recipe.start, recipe.strides))
 
     def __repr__(self):
-        array, store = self.p_array, "recipe" if self.stored is None else "bits"
-        p = f"p={self.p_number}, scale={self.scale_number}" if array is None else f"p of shape {array.shape}"
+        array, store = self.recipe.p_array, "recipe" if self.stored is None else "bits"
+        p = f"p={self.p}, scale={self.scale}" if array is None else f"p of shape {array.shape}"
         return f"<Mask of shape {self.shape}, {p}, store={store!r}>"
 
-    cdef tuple extents(self):
-        """The noise shape."""
-        return self.shape if self.noise is None else self.noise
-
-    cdef int set_p(self, object p, bint inverted, bint checked=False, bint keep=True) except -1:
-        """Take p, after shape and noise. checked: an array is array_p's already; the others are array_p's."""
-        if type(p) is not float:
-            self.p_array = p if checked and isinstance(p, np.ndarray) else array_p(p, keep)
-        self.inverted = inverted
-        if self.p_array is None:
-            self.p_number = probability(p)
-            self.scale_number = inverse_of_keeping(self.p_number) if inverted else 1.0
-        elif self.p_array.shape != self.extents():
-            check_broadcast(self.p_array.shape, self.extents())
-        return 0
-
-    cdef int make_store(self) except -1:
-        """Room for the bits; p = 0 and p = 1 need none."""
-        if self.p_array is not None or 0 < self.p_number < 1:
-            self.stored = PyBytes_FromStringAndSize(NULL, self.nbytes())
-        return 0
-
-    cdef Py_ssize_t nbytes(self) except -1:
-        return (math.prod(self.extents()) + 7) // 8
-
-    cdef fd_draw spec(self, fd_p_array *p_array) noexcept:
-        """What the bits follow from; p_array is room for an array p."""
-        if self.p_array is None:
-            return make_draw(self.key, self.stream, self.p_number)
-        return make_draw_each(self.key, self.stream, self.p_array, self.extents(), p_array)
-
     cdef bytes packed(self):
-        """The bits, from the store or made again."""
-        cdef bytes bits = self.stored
-        cdef fd_draw draw
-        cdef fd_p_array p_array
-        if bits is None:
-            bits = PyBytes_FromStringAndSize(NULL, self.nbytes())
-            draw = self.spec(&p_array)
-            draw_bits(&draw, self.extents(), self.strides, self.start, <uint8_t *> PyBytes_AS_STRING(bits))
-        return bits
+        """The bits, from the store or drawn again."""
+        return draw(self.recipe, False, None) if self.stored is None else self.stored
 
-    cdef fd_values values(self) noexcept:
-        """What the gradient makes of an element."""
-        cdef fd_values values = fd_values(self.scale_number, 0, 0, NULL)
-        if self.p_array is not None:
-            values.scale = 1
-            if self.inverted:
-                values.p = <const double *> cnp.PyArray_DATA(<cnp.ndarray> self.p_array)
-        return values
 
-    cdef int run(self, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y, const fd_values *values, bint draws,
-                 object rng) except -1:
-        """y, aligned and native, from x, or x itself. draws: take a stream when nothing can fail, fill the store."""
-        cdef fd_draw draw
-        cdef fd_p_array p_array
-        cdef cnp.ndarray source = x if cnp.PyArray_ISBEHAVED_RO(x) else y, p = None
-        cdef bytes packed = self.stored
-        cdef bint make = draws or packed is None
-        cdef bint at_once = (make and self.noise is None and self.strides is None
-                             and cnp.PyArray_IS_C_CONTIGUOUS(source) and cnp.PyArray_IS_C_CONTIGUOUS(y))
-        cdef uint8_t *bits = NULL
-        if packed is None and not at_once:
-            packed = PyBytes_FromStringAndSize(NULL, self.nbytes())
-        if packed is not None:
-            bits = <uint8_t *> PyBytes_AS_STRING(packed)
-        if values.p != NULL and not at_once:
-            p = self.p_array if self.p_array.shape == self.shape else np.broadcast_to(self.p_array, self.shape)
-        if draws:
-            as_rng(rng).take(&self.key, &self.stream)
-        if source is not x:
-            cnp.PyArray_CopyInto(y, x)
-        if self.drawn and self.p_array is None and self.p_number == 0:
-            if source is not y:
-                cnp.PyArray_CopyInto(y, source)
-            return 0
-        if self.p_array is None and (self.scale_number == INFINITY or (self.drawn and self.p_number == 1)):
-            (<object> y).fill(0)
-            return 0
-        if make:
-            draw = self.spec(&p_array)
-            if at_once:
-                dropout_contiguous(&draw, dtype, self.start, values, source, y, bits)
-                return 0
-            draw_bits(&draw, self.extents(), self.strides, self.start, bits)
-        return apply_bits(bits, self.noise, dtype, values, p, source, y)
-
-    cdef tuple forward(self, fd_dtype dtype, cnp.ndarray x, object out, object rng, object store,
-                       const fd_values *values):
-        """What a function returns, y and this mask, which is yet to be drawn."""
-        cdef cnp.ndarray y = result(x, out, "x")
-        cdef tuple both = (y, self)
-        if keeps_bits(store):
-            self.make_store()
-        self.run(dtype, x, y, values, True, rng)
-        return both
-
-    cdef cnp.ndarray backward(self, object x, object out, str name):
-        cdef fd_dtype dtype
-        cdef cnp.ndarray source = floating(x, name, &dtype), y
-        cdef fd_values values = self.values()
-        if (<object> source).shape != self.shape:
-            raise ValueError(f"{name} must have the mask's shape {self.shape}, got {(<object> source).shape}")
-        y = result(source, out, name)
-        self.run(dtype, source, y, &values, False, None)
-        return y
+cdef Mask new_mask(Recipe recipe, bint keeps_bits):
+    """The mask that is to be drawn by a recipe, with room for its bits; p = 0 and p = 1 need none."""
+    cdef Mask mask = Mask.__new__(Mask)
+    mask.recipe = recipe
+    if keeps_bits and (recipe.p_array is not None or 0 < recipe.p < 1):
+        mask.stored = PyBytes_FromStringAndSize(NULL, recipe.nbytes())
+    return mask
 
 
 def identity(tuple shape):
     """The mask of p = 0: it copies."""
-    cdef Mask mask = Mask.__new__(Mask)
-    mask.shape, mask.scale_number, mask.drawn = shape, 1, True
-    return mask
+    return new_mask(new_recipe(shape, 0.0, 1, None, 0, None), False)
 
 
 def _given(bytes bits, tuple shape, p, scale):
     """A mask whose bits are the user's."""
     cdef Mask mask = Mask.__new__(Mask)
+    cdef double number = 0 if scale is None else real_number(scale, "scale")
     check_bits(bits, shape)
-    mask.shape, mask.stored, mask.p_number = shape, bits, probability(p)
-    mask.scale_number = inverse_of_keeping(mask.p_number) if scale is None else real_number(scale, "scale")
-    if scale is None and mask.p_number == 1 and any(bits):
+    mask.recipe, mask.stored, mask.given = new_recipe(shape, probability(p), number, None, 0, None), bits, True
+    if scale is None and mask.recipe.p == 1 and any(bits):
         raise ValueError("scale must be given at p=1, where an element is kept")
-    if scale is not None and not 0 < mask.scale_number <= FLT_MAX:
+    if scale is not None and not 0 < number <= FLT_MAX:
         raise ValueError(f"scale must be finite and positive, got {scale}")
     return mask
 
 
 @public
-def _rebuild_mask(version, shape, noise, p, scale, bits, fused, recipe):
+def _rebuild_mask(version, shape, noise, p, scale, bits, recipe):
     """A mask from its pickle, which names this function: nothing in it is trusted."""
     cdef Mask mask
     check_version(version, "Mask")
     shape = as_shape(shape)
     if recipe is None:
-        if noise is not None or fused:
-            raise ValueError("a pickled Mask of given bits must have no noise shape and no function")
+        if noise is not None:
+            raise ValueError("a pickled Mask of given bits must have no noise shape")
         return _given(bits, shape, p, None if p == 1 and scale == math.inf else scale)
-    mask = Mask.__new__(Mask)
-    mask.shape, mask.drawn = shape, True
     *words, strides = recipe
-    mask.key.k0, mask.key.k1, mask.stream, mask.start = (integer(word, "a word of the recipe", WORD) for word in words)
-    mask.noise, mask.strides = check_part(shape, noise, strides, mask.start)
-    mask.set_p(from_plain(p), True)
-    if mask.p_array is None:
-        mask.scale_number = check_scale(scale, mask.p_number)
-    else:
-        mask.inverted = check_inverted(scale)
-    mask.fused = check_function(fused, shape, mask.noise is None and mask.strides is None and mask.p_array is None)
+    k0, k1, stream, start = (integer(word, "a word of the recipe", WORD) for word in words)
+    noise, strides = check_part(shape, noise, strides, start)
+    p = from_plain(p)
+    mask = new_mask(new_recipe(shape, p, check_scale(scale, p), noise, start, strides), False)
+    mask.recipe.key.k0, mask.recipe.key.k1, mask.recipe.stream = k0, k1, stream
     if bits is not None:
-        check_bits(bits, mask.extents())
+        check_bits(bits, mask.recipe.extents())
         mask.stored = bits
     return mask

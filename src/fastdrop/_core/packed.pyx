@@ -6,32 +6,29 @@ import numpy as np
 
 cimport numpy as cnp
 
-from .binding cimport put, take
-from .mask cimport Mask
-from .rng cimport as_rng
+from .binding cimport change_part, gather_part
 from .c_fastdrop cimport FD_F32, FD_F64, fd_dtype, fd_part
+from .execution cimport draw
+from .mask cimport Mask, new_mask
+from .recipe cimport new_recipe
 
 cnp.import_array()
 
 
 def draw_units(tuple shape, p, rng):
     """The mask that `dropout` draws for the noise shape (1, None), but that no row matters; and the places it keeps."""
-    cdef Mask mask = Mask.__new__(Mask)
-    mask.shape, mask.drawn = shape, True
-    if shape[0] != 1:
-        mask.noise = 1, shape[1]
-    mask.set_p(p, True)
-    as_rng(rng).take(&mask.key, &mask.stream)
-    if 0 < mask.p_number < 1:
-        mask.stored = mask.packed()
+    cdef Mask mask = new_mask(new_recipe(shape, p, 0, None if shape[0] == 1 else (1, shape[1]), 0, None), False)
+    bits = draw(mask.recipe, True, rng)
+    if 0 < mask.recipe.p < 1:
+        mask.stored = bits
     return mask, kept_units(mask)
 
 
 def kept_units(Mask mask):
     """Which places of the last axis a mask keeps; None where that is not the same for all of the other axes."""
-    cdef tuple noise = mask.extents()
+    cdef tuple noise = mask.recipe.extents()
     cdef Py_ssize_t last = len(noise) - 1
-    if last < 0 or noise[last] != mask.shape[last] or math.prod(noise[:last]) != 1:
+    if last < 0 or noise[last] != mask.recipe.shape[last] or math.prod(noise[:last]) != 1:
         return None
     return np.unpackbits(mask.bits, count=noise[last], bitorder="little").view(np.bool_).nonzero()[0]
 
@@ -47,15 +44,15 @@ cdef const ptrdiff_t *index_of(cnp.ndarray index, Py_ssize_t extent) except? NUL
     return at
 
 
-cdef bint runs_down(cnp.ndarray whole) noexcept:
-    """Whether neighbours in a column are the closer ones in memory: Fortran order."""
+cdef bint is_f_order(cnp.ndarray whole) noexcept:
+    """Whether neighbours in a column are closer in memory than neighbours in a row."""
     return (cnp.PyArray_NDIM(whole) == 2
             and abs(cnp.PyArray_STRIDE(whole, 0)) < abs(cnp.PyArray_STRIDE(whole, 1)))
 
 
-cdef int relate(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns, cnp.ndarray packed, bint gathering,
+cdef int between(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns, cnp.ndarray packed, bint gathering,
                 const double *rate) except -1:
-    """Check the arguments, then go along the smaller of the matrix's two steps."""
+    """Check the arguments, then gather or change the part, along the smaller of the matrix's two steps."""
     cdef int number = cnp.PyArray_TYPE(whole)
     cdef fd_dtype dtype = FD_F32 if number == cnp.NPY_FLOAT else FD_F64
     cdef fd_part part
@@ -65,32 +62,32 @@ cdef int relate(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns, cnp.nd
     if packed.dtype != whole.dtype or (<object> packed).shape != (rows.size, columns.size):
         raise ValueError(f"packed must be {whole.dtype} of shape {(rows.size, columns.size)}, "
                          f"got {packed.dtype} of shape {(<object> packed).shape}")
-    if runs_down(whole):
-        return relate(whole.T, columns, rows, packed.T, gathering, rate)
+    if is_f_order(whole):
+        return between(whole.T, columns, rows, packed.T, gathering, rate)
     packed = cnp.PyArray_GETCONTIGUOUS(packed)
     part.rows, part.columns = cnp.PyArray_SIZE(rows), cnp.PyArray_SIZE(columns)
     part.row, part.column = index_of(rows, whole.shape[0]), index_of(columns, whole.shape[1])
     part.row_stride, part.column_stride = whole.strides[0], whole.strides[1]
     if gathering:
-        take(dtype, &part, whole, packed)
+        gather_part(dtype, &part, whole, packed)
     else:
-        put(dtype, &part, rate, packed, whole)
+        change_part(dtype, &part, rate, packed, whole)
     return 0
 
 
 def gather(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns):
     """The matrix ``whole[rows][:, columns]``, packed in the order of `whole`."""
     cdef cnp.npy_intp[2] shape = [cnp.PyArray_SIZE(rows), cnp.PyArray_SIZE(columns)]
-    packed = cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(whole), runs_down(whole))
-    relate(whole, rows, columns, packed, True, NULL)
+    packed = cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(whole), is_f_order(whole))
+    between(whole, rows, columns, packed, True, NULL)
     return packed
 
 
 def scatter(packed, rows, columns, whole):
     """Put back what `gather` takes: the rest of `whole` is left alone."""
-    relate(whole, rows, columns, packed, False, NULL)
+    between(whole, rows, columns, packed, False, NULL)
 
 
-def descend(packed, rows, columns, whole, double rate):
+def sgd_step(packed, rows, columns, whole, double rate):
     """Subtract ``rate * packed`` from that part of `whole`, rounded as NumPy rounds it; the rest is left alone."""
-    relate(whole, rows, columns, packed, False, &rate)
+    between(whole, rows, columns, packed, False, &rate)

@@ -14,9 +14,9 @@ cdef class Rng:
 
     cdef fd_key own_key(self) noexcept
     cdef fd_key current_key(self)
-    cdef int take(self, fd_key *key, uint64_t *stream) except -1
     cdef Rng child(self, fd_key key)
 
 
 cdef Rng as_rng(object rng)
+cdef int take(object rng, fd_key *key, uint64_t *stream) except -1
 cdef object row_of(object rng)

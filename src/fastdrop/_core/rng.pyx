@@ -9,11 +9,10 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from .arguments cimport integer
-from .binding cimport call_key, fold_in
+from .binding cimport fold_in
 from .c_fastdrop cimport fd_key
 
 from .arguments import natural
-from .indices import resolve
 from .saved import check_state
 from .seeds import WORD, key_from_seed
 from .._public import public
@@ -129,21 +128,6 @@ cdef class Rng:
         with cython.critical_section(self):
             key = self.own_key()
         return key
-
-    cdef int take(self, fd_key *key, uint64_t *stream) except -1:
-        """The key, and a stream that no other call gets."""
-        cdef bint exhausted
-        with cython.critical_section(self):
-            key[0] = self.own_key()
-            exhausted = self._exhausted
-            stream[0] = self._counter
-            if self._counter == UINT64_MAX:
-                self._exhausted = True
-            else:
-                self._counter += 1
-        if exhausted:
-            raise OverflowError("the rng's counter is exhausted: take fold_in or spawn")
-        return 0
 
     cdef Rng child(self, fd_key key):
         cdef Rng rng = Rng.__new__(Rng)
@@ -337,6 +321,23 @@ cdef Rng as_rng(object rng):
     return Rng(rng)
 
 
+cdef int take(object rng, fd_key *key, uint64_t *stream) except -1:
+    """The key of rng, and a stream that no other call gets."""
+    cdef Rng source = <Rng> rng if type(rng) is Rng else as_rng(rng)
+    cdef bint exhausted
+    with cython.critical_section(source):
+        key[0] = source._key if source._used and not source._unseeded else source.own_key()
+        exhausted = source._exhausted
+        stream[0] = source._counter
+        if source._counter == UINT64_MAX:
+            source._exhausted = True
+        else:
+            source._counter += 1
+    if exhausted:
+        raise OverflowError("the rng's counter is exhausted: take fold_in or spawn")
+    return 0
+
+
 cdef object row_of(object rng):
     """The row from which on an rng takes an array."""
     cdef uint64_t row = 0
@@ -344,15 +345,6 @@ cdef object row_of(object rng):
         with cython.critical_section(rng):
             row = (<Rng> rng)._row
     return row
-
-
-def take_call(rng, shape, offset, window):
-    """A call whose noise is not the kernels': its key (c0, c1), the first index, and the index's steps as `resolve`."""
-    cdef fd_key key
-    cdef uint64_t stream
-    _, start, strides = resolve(shape, None, offset, window, row_of(rng))
-    as_rng(rng).take(&key, &stream)
-    return call_key(key, stream), start, strides
 
 
 def own_rng(rng):

@@ -6,9 +6,10 @@ cimport numpy as cnp
 
 from .arguments cimport check_apart, contiguous, floating, output
 from .binding cimport draw_samples, fold_in
-from .mask cimport Mask
+from .c_fastdrop cimport fd_dtype, fd_key
+from .execution cimport run
+from .recipe cimport Recipe, new_recipe
 from .rng cimport Rng, as_rng, row_of
-from .c_fastdrop cimport fd_dtype, fd_key, fd_values
 
 from .arguments import natural
 from .indices import resolve
@@ -64,33 +65,28 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     True
     """
     cdef fd_dtype dtype
-    cdef cnp.ndarray source = floating(x, "x", &dtype), y, into
-    cdef Mask mask = Mask.__new__(Mask)  # of one sample after the other
-    cdef fd_values values
+    x = floating(x, "x", &dtype)
+    cdef cnp.ndarray y, into
     cdef fd_key key
-    cdef object row = row_of(rng)
     count = natural(samples, "samples", 1)
-    shape = mask.shape = (<object> source).shape
-    mask.drawn = True
-    mask.set_p(p, True)
-    if row:
-        _, mask.start, _ = resolve(shape, None, 0, None, row)
+    shape = count, *x.shape
+    start = resolve(x.shape, None, 0, None, row_of(rng))[1]
+    cdef Recipe recipe = new_recipe(x.shape, p, 0, None, start, None)
     if out is None:
-        y = np.empty((count, *shape), source.dtype.newbyteorder("="))
+        y = np.empty(shape, x.dtype.newbyteorder("="))
     else:
         if isinstance(out, np.ndarray):
-            check_apart(source, "x", out)
-        y = output(out, np.broadcast_to(source, (count, *shape)), "x")
-    source = contiguous(source)
-    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty((count, *shape), y.dtype)
+            check_apart(x, "x", out)
+        y = output(out, np.broadcast_to(x, shape), "x")
+    x = contiguous(x)
+    into = y if cnp.PyArray_IS_C_CONTIGUOUS(y) else np.empty(shape, y.dtype)
     key = (<Rng> (own_rng(None) if rng is None else as_rng(rng))).current_key()
-    if mask.p_array is None:
-        draw_samples(key, mask.p_number, dtype, mask.start, count, source, into)
+    if recipe.p_array is None:
+        draw_samples(key, recipe.p, dtype, recipe.start, count, x, into)
     else:
-        values = mask.values()
         for t in range(count):
-            mask.key = fold_in(key, t)
-            mask.run(dtype, source, into[t, ...], &values, False, None)
+            recipe.key = fold_in(key, t)
+            run(recipe, None, False, None, dtype, x, into[t, ...], &recipe.values)
     if into is not y:
         cnp.PyArray_CopyInto(y, into)
     return y

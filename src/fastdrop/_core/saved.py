@@ -76,18 +76,15 @@ def check_part(shape: Ints, noise: Any, strides: Any, start: int) -> tuple[Ints 
     return noise, strides
 
 
-def check_scale(scale: Any, p: float) -> Any:
-    """Return the scale of a mask that was pickled."""
+def check_scale(scale: Any, p: Any) -> float:
+    """Return the scale of a pickled mask; of an array p, 0 if the pickle says that it is inverted, else 1."""
+    if np.ndim(p) > 0:
+        if type(scale) is not bool:
+            raise TypeError(f"a pickled Mask must say whether its array p is inverted, got {type(scale).__name__}")
+        return 0 if scale else 1
     if not (0 < scale <= FLT_MAX or scale == (math.inf if p == 1 else 1 / (1 - p))):
         raise ValueError(f"the scale of a pickled Mask must be finite and positive, got {scale}")
-    return scale
-
-
-def check_inverted(scale: Any) -> bool:
-    """Return what a mask of an array p has in place of its scale: whether p gives it."""
-    if type(scale) is not bool:
-        raise TypeError(f"a pickled Mask must say whether its array p is inverted, got {type(scale).__name__}")
-    return scale
+    return float(scale)
 
 
 def check_bits(bits: Any, shape: Ints) -> None:
@@ -101,10 +98,10 @@ def check_bits(bits: Any, shape: Ints) -> None:
         raise ValueError("bits must be 0 past the end, got a set bit")
 
 
-def check_function(fused: Any, shape: Ints, plain: bool) -> int:
-    """Return which parts bias_dropout_residual had, 0 for other functions; plain: one p, a bit an element, in order."""
-    if type(fused) is not int or fused not in (0, 1, 3, 5, 7):
-        raise ValueError(f"a pickled Mask must be of a known function, got {fused!r}")
-    if fused and not (plain and (shape or not fused & 2)):
-        raise ValueError(f"a pickled Mask of bias_dropout_residual must be as that makes them, got shape {shape}")
-    return fused
+def check_parts(bias: Any, residual: Any, shape: Ints) -> tuple[bool, bool]:
+    """Return whether a pickled mask of bias_dropout_residual had a bias, and a residual."""
+    if type(bias) is not bool or type(residual) is not bool:
+        raise TypeError("a pickled Mask of bias_dropout_residual must say whether it had a bias and a residual")
+    if bias and not shape:
+        raise ValueError(f"a pickled Mask of bias_dropout_residual must have an axis for its bias, got shape {shape}")
+    return bias, residual

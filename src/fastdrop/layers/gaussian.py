@@ -10,7 +10,7 @@ import numpy as np
 from .._core.arguments import check_array, result
 from .._core.arithmetic import multiply, on_reals
 from .._core.dropout import check_p
-from .._core.rng import take_call
+from .._core.execution import take_call
 from .._foreign_words import own_keywords
 from .._public import public
 from .base import Layer

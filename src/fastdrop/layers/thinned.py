@@ -9,7 +9,7 @@ import numpy as np
 
 from .._core.arguments import check_array, check_separate, refuse_masked
 from .._core.mask import Mask
-from .._core.packed import descend, draw_units, gather, kept_units, scatter
+from .._core.packed import draw_units, gather, kept_units, scatter, sgd_step
 from .._foreign_words import own_keywords
 from .._public import public
 from .base import Layer
@@ -238,7 +238,7 @@ class ThinnedLinear(Layer):
             if not array.flags.writeable:
                 raise ValueError(f"{name} must be writable, got a read-only array")
             check_separate(array, name)
-        descend(self.dw_kept, self.rows, self.columns, np.asarray(self.w), float(lr))
+        sgd_step(self.dw_kept, self.rows, self.columns, np.asarray(self.w), float(lr))
         if self.b is not None and self.db_kept is not None:
             with np.errstate(all="ignore"):  # as in w: a warning turned into an error would leave a step half done
                 self.b[self.columns] -= self.db_kept.dtype.type(lr) * self.db_kept
