@@ -10,6 +10,11 @@ enum { FD_LANES = 8, FD_WORD = 64, FD_GROUP = 512, FD_GROUPS = 8, FD_BLOCK = 409
 
 enum { FD_LINE = 64 }; /* bytes of a cache line, or less */
 
+FD_INLINE size_t itemsize(fd_dtype dtype) {
+    static const size_t sizes[FD_DTYPES] = {2, 2, 4, 8, 8, 16};
+    return sizes[dtype];
+}
+
 /* Whether this processor is one on which prefetching has been measured to pay. */
 int fd_prefetch_pays(void);
 

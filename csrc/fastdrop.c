@@ -1,13 +1,13 @@
 /* Keys, and dropout in one pass over contiguous data. */
-#include "fastdrop.h"
+#include "dropout.h"
 
 #include "bits.h"
 #include "kernels/scalar.h"
 #include "kernels/stream_tpl.h"
 #include "parallel.h"
 
-/* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
-enum { ELEMENTS_PER_THREAD = 1 << 17, P_PER_THREAD = 1 << 15 };
+/* FD_ELEMENTS_PER_THREAD where each element has its own p. */
+enum { P_PER_THREAD = 1 << 15 };
 
 /* The library's own children have keys that no user's value gives: csrc/README.md. */
 static const uint64_t P_ARRAY_CHILD = UINT64_MAX - 1;
@@ -35,41 +35,15 @@ fd_draw fd_draw_init_array(fd_key key, uint64_t stream, const fd_p_array *p_arra
     return draw;
 }
 
-size_t fd_itemsize(fd_dtype dtype) {
-    static const size_t sizes[FD_DTYPES] = {2, 2, 4, 8, 8, 16};
-    return sizes[dtype];
-}
-
-typedef struct {
-    const fd_run *run;
-    const fd_draw *draw;
-    fd_dtype dtype;
-    uint64_t index;
-    size_t n, lead;
-    fd_values values;
-    const uint8_t *x;
-    uint8_t *y, *bits;
-    fd_access access;
-} dropout_job;
-
-/*
- * Where unit u begins: at a block's border, or up to 63 elements past it if index is no multiple of 64, so that each
- * unit's bits begin with a byte.
- */
-static size_t unit_begin(const dropout_job *job, size_t u) {
-    if (u == 0)
-        return 0;
-    const size_t blocks = (job->n + job->lead - 1) / FD_BLOCK + 1;
-    return u < blocks ? u * FD_BLOCK - job->lead : job->n;
-}
+size_t fd_itemsize(fd_dtype dtype) { return itemsize(dtype); }
 
 /*
  * Elements at .. to-1 by an array p that scales, or the first of them: as many as are done is the result. Whole words
  * in one pass; a part of a word, before them and after them, by itself.
  */
-static size_t dropout_some_p_array(const dropout_job *job, fd_source *source, size_t at, size_t to) {
+static size_t dropout_some_p_array(const fd_dropout_job *job, fd_source *source, size_t at, size_t to) {
     const fd_backend *backend = job->run->backend;
-    const size_t size = fd_itemsize(job->dtype);
+    const size_t size = itemsize(job->dtype);
     const uint64_t index = job->index + at, block = index / FD_BLOCK;
     const size_t in_block = index % FD_BLOCK, in_word = index % FD_WORD, room = FD_BLOCK - in_block;
     const uint8_t *x = job->x + at * size;
@@ -94,43 +68,56 @@ static size_t dropout_some_p_array(const dropout_job *job, fd_source *source, si
     return count;
 }
 
-/* The same by one p, or by an array p that does not scale. Whole blocks in one pass. */
-static size_t dropout_some(const dropout_job *job, fd_source *source, size_t at, size_t to) {
+/* A part of a block: by one p, or by an array p that does not scale. */
+static size_t dropout_some(const fd_dropout_job *job, fd_source *source, size_t at, size_t to) {
     const fd_backend *backend = job->run->backend;
-    const size_t size = fd_itemsize(job->dtype);
-    const uint64_t index = job->index + at, block = index / FD_BLOCK;
-    const size_t in_block = index % FD_BLOCK, room = FD_BLOCK - in_block / FD_WORD * FD_WORD;
-    const int plain = !source->walk && job->values.shift == 0 && job->values.dropped == 0;
-    const uint8_t *x = job->x + at * size;
-    uint8_t *y = job->y + at * size, scratch[FD_BLOCK_BYTES], *bits = job->bits ? job->bits + at / 8 : NULL;
-    size_t count = to - at;
-    if (plain && in_block == 0 && count >= FD_BLOCK) {
-        count = count / FD_BLOCK * FD_BLOCK;
-        backend->dropout[job->dtype](job->draw, block, count / FD_BLOCK, job->values.scale, x, y, bits, job->access);
-        return count;
-    }
-    if (!bits)
-        bits = scratch;
-    if (count > room)
-        count = room;
+    const size_t size = itemsize(job->dtype);
+    const uint64_t index = job->index + at;
+    const size_t room = FD_BLOCK - index % FD_BLOCK / FD_WORD * FD_WORD, count = to - at < room ? to - at : room;
+    uint8_t scratch[FD_BLOCK_BYTES], *bits = job->bits ? job->bits + at / 8 : scratch;
     fd_draw_run(source, index, count, bits, 0);
-    fd_apply_values(backend, job->dtype, bits, count, &job->values, x, y, job->access);
+    fd_apply_values(backend, job->dtype, bits, count, &job->values, job->x + at * size, job->y + at * size,
+                    job->access);
     return count;
 }
 
-static void dropout_units(const void *job_, size_t begin, size_t end) {
-    const dropout_job *job = job_;
-    const size_t to = unit_begin(job, end);
-    size_t at = unit_begin(job, begin);
+/* What is no whole block of plain dropout. */
+static void dropout_parts(const fd_dropout_job *job, size_t at, size_t to) {
     fd_walk walk;
     fd_source source = fd_source_at(job->run->backend, job->draw, at, &walk);
     while (at < to)
         at += job->values.p ? dropout_some_p_array(job, &source, at, to) : dropout_some(job, &source, at, to);
 }
 
+/*
+ * A unit begins at a block's border, or up to 63 elements past it if index is no multiple of 64, so that each unit's
+ * bits begin with a byte.
+ */
+void fd_dropout_units(const void *job_, size_t begin, size_t end) {
+    const fd_dropout_job *job = job_;
+    const size_t last = end * FD_BLOCK - job->lead, to = last < job->n ? last : job->n;
+    size_t at = begin > 0 ? begin * FD_BLOCK - job->lead : 0;
+    if (!job->plain) {
+        dropout_parts(job, at, to);
+        return;
+    }
+    const size_t size = itemsize(job->dtype), in_block = (job->index + at) % FD_BLOCK;
+    const size_t border = in_block == 0 ? at : at + FD_BLOCK - in_block, first = border < to ? border : to;
+    const size_t blocks = (to - first) / FD_BLOCK;
+    if (at < first)
+        dropout_parts(job, at, first);
+    at = first + blocks * FD_BLOCK;
+    if (blocks > 0)
+        job->run->backend->dropout[job->dtype](job->draw, (job->index + first) / FD_BLOCK, blocks, job->values.scale,
+                                               job->x + first * size, job->y + first * size,
+                                               job->bits ? job->bits + first / 8 : NULL, job->access);
+    if (at < to)
+        dropout_parts(job, at, to);
+}
+
 void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n,
                 const fd_values *values, const void *x, void *y, uint8_t *bits) {
-    const size_t size = fd_itemsize(dtype);
+    const size_t size = itemsize(dtype);
     const uint64_t unit_stride = 1;
     const int copies = draw->threshold == 0 && values->scale == 1 && values->shift == 0;
     if (n == 0)
@@ -143,58 +130,21 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
         if (bits)
             fd_bits(run, draw, 1, &n, &unit_stride, index, bits);
     } else {
-        dropout_job job = {run,     draw, dtype, index, n,     index % FD_BLOCK / FD_WORD * FD_WORD,
-                           *values, x,    y,     bits,  {0, 0}};
-        job.access = fd_access_of(run, n * size, x == y, draw->rounds);
-        fd_parallel(fd_useful(run->threads, n, draw->p_array ? P_PER_THREAD : ELEMENTS_PER_THREAD),
-                    (n + job.lead - 1) / FD_BLOCK + 1, dropout_units, &job);
+        const fd_dropout_job job = {
+            .run = run,
+            .draw = draw,
+            .dtype = dtype,
+            .plain = !draw->p_array && values->shift == 0 && values->dropped == 0 && index % FD_WORD == 0,
+            .index = index,
+            .n = n,
+            .lead = index % FD_BLOCK / FD_WORD * FD_WORD,
+            .values = *values,
+            .x = x,
+            .y = y,
+            .bits = bits,
+            .access = fd_access_of(run, n * size, x == y, draw->rounds),
+        };
+        fd_parallel(fd_useful(run->threads, n, draw->p_array ? P_PER_THREAD : FD_ELEMENTS_PER_THREAD), fd_units(&job),
+                    fd_dropout_units, &job);
     }
-}
-
-typedef struct {
-    dropout_job sample; /* the first */
-    fd_key key;
-    double p;
-    size_t first, samples, stride;
-} samples_job;
-
-/* Blocks of x that stay in the first cache while all samples are made of them. */
-enum { RESIDENT = 2 };
-
-static void sample_units(const void *job_, size_t begin, size_t end) {
-    const samples_job *job = job_;
-    for (size_t at = begin; at < end; at += RESIDENT)
-        for (size_t t = 0; t < job->samples; t++) {
-            const fd_draw draw = fd_draw_init(fd_fold_in(job->key, job->first + t), 0, job->p);
-            dropout_job sample = job->sample;
-            sample.draw = &draw;
-            sample.y += t * job->stride * fd_itemsize(sample.dtype);
-            dropout_units(&sample, at, at + RESIDENT < end ? at + RESIDENT : end);
-        }
-}
-
-void fd_samples(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t samples,
-                const void *x, void *y) {
-    fd_samples_part(run, key, p, dtype, index, n, 0, samples, n, x, y);
-}
-
-void fd_samples_part(const fd_run *run, fd_key key, double p, fd_dtype dtype, uint64_t index, size_t n, size_t first,
-                     size_t samples, size_t stride, const void *x, void *y) {
-    const size_t size = fd_itemsize(dtype);
-    if (n == 0)
-        return;
-    if (p == 0 || p == 1) {
-        for (size_t t = 0; t < samples; t++)
-            if (p == 1)
-                memset((uint8_t *)y + t * stride * size, 0, n * size);
-            else
-                memcpy((uint8_t *)y + t * stride * size, x, n * size);
-        return;
-    }
-    const fd_values values = {1 / (1 - p), 0, 0, NULL};
-    const size_t lead = index % FD_BLOCK / FD_WORD * FD_WORD;
-    samples_job job = {{run, NULL, dtype, index, n, lead, values, x, y, NULL, {0, 0}}, key, p, first, samples, stride};
-    job.sample.access = fd_access_of(run, n * samples * size, 0, 0);
-    fd_parallel(fd_useful(run->threads, n * samples, ELEMENTS_PER_THREAD), (n + lead - 1) / FD_BLOCK + 1, sample_units,
-                &job);
 }

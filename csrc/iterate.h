@@ -19,11 +19,10 @@ FD_INLINE fd_place fd_moved(fd_place at, const fd_axis *axis, size_t steps) {
                       at.y ? at.y + i * axis->y : NULL, at.p ? at.p + i * axis->p : NULL};
 }
 
-/* Whether stepping along `outer` once is stepping along the whole of `inner`, for every operand. */
-FD_INLINE int fd_continues(const fd_axis *outer, const fd_axis *inner) {
+/* Whether stepping along `outer` once is stepping along the whole of `inner`, for x, y and p. */
+FD_INLINE int fd_data_continue(const fd_axis *outer, const fd_axis *inner) {
     const ptrdiff_t extent = (ptrdiff_t)inner->extent;
-    return outer->bit == extent * inner->bit && outer->x == extent * inner->x && outer->y == extent * inner->y &&
-           outer->p == extent * inner->p;
+    return outer->x == extent * inner->x && outer->y == extent * inner->y && outer->p == extent * inner->p;
 }
 
 /* Axes of extent 1 are left out, and an axis joins the one inside it where that continues; returns how many remain. */
@@ -32,7 +31,8 @@ FD_INLINE int fd_merge_axes(fd_axis *axes, int ndim) {
     for (int d = 0; d < ndim; d++) {
         if (axes[d].extent == 1)
             continue;
-        if (last >= 0 && fd_continues(&axes[last], &axes[d]))
+        if (last >= 0 && axes[last].bit == (int64_t)axes[d].extent * axes[d].bit &&
+            fd_data_continue(&axes[last], &axes[d]))
             axes[d].extent *= axes[last].extent;
         else
             last++;

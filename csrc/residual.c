@@ -23,7 +23,7 @@ typedef struct {
 static void residual_blocks(const void *job_, size_t begin, size_t end) {
     const residual_job *job = job_;
     const fd_backend *backend = job->run->backend;
-    const size_t size = fd_itemsize(job->dtype);
+    const size_t size = itemsize(job->dtype);
     fd_source source = fd_source_at(backend, job->draw, 0, NULL);
     for (size_t b = begin; b < end; b++) {
         const size_t at = b * FD_BLOCK, rest = job->n - at, count = rest < FD_BLOCK ? rest : FD_BLOCK;
@@ -40,7 +40,7 @@ static void residual_blocks(const void *job_, size_t begin, size_t end) {
 
 void fd_bias_residual(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t index, size_t n, double scale,
                       const void *x, const void *bias, size_t period, const void *residual, void *y, uint8_t *bits) {
-    const fd_access access = fd_access_of(run, 2 * n * fd_itemsize(dtype), 1, draw->rounds);
+    const fd_access access = fd_access_of(run, 2 * n * itemsize(dtype), 1, draw->rounds);
     const residual_job job = {run, draw, dtype,    index, n,    period, draw->all ? 1 : scale,
                               x,   bias, residual, y,     bits, access};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), (n + FD_BLOCK - 1) / FD_BLOCK, residual_blocks, &job);
@@ -64,7 +64,7 @@ typedef struct {
 
 /* Adds `count` elements of dx from element `at` on, row by row. */
 static void add_rows(const gradient_job *job, size_t at, size_t count, double *sum) {
-    const size_t size = fd_itemsize(job->dtype), parts = job->reals / job->period;
+    const size_t size = itemsize(job->dtype), parts = job->reals / job->period;
     for (size_t end = at + count, n; at < end; at += n) {
         const size_t column = at % job->period, room = job->period - column;
         double *to = sum + column * parts;
@@ -76,7 +76,7 @@ static void add_rows(const gradient_job *job, size_t at, size_t count, double *s
 static void gradient_parts(const void *job_, size_t begin, size_t end) {
     const gradient_job *job = job_;
     const size_t parts = fd_bias_parts(job->n), blocks = (job->n + FD_BLOCK - 1) / FD_BLOCK;
-    const size_t size = fd_itemsize(job->dtype);
+    const size_t size = itemsize(job->dtype);
     for (size_t part = begin; part < end; part++) {
         double *sum = job->sums + (part + 1) * 2 * job->reals;
         for (size_t b = blocks * part / parts; b < blocks * (part + 1) / parts; b++) {
@@ -91,17 +91,8 @@ static void gradient_parts(const void *job_, size_t begin, size_t end) {
 void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size_t period, double scale,
                                const uint8_t *bits, const void *dy, void *dx, double *sums) {
     const size_t parts = fd_bias_parts(n), reals = period * (dtype == FD_C64 || dtype == FD_C128 ? 2 : 1);
-    const gradient_job job = {run,
-                              dtype,
-                              n,
-                              period,
-                              reals,
-                              scale,
-                              bits,
-                              dy,
-                              dx,
-                              sums,
-                              fd_access_of(run, n * fd_itemsize(dtype), dy == dx, 0)};
+    const gradient_job job = {
+        run, dtype, n, period, reals, scale, bits, dy, dx, sums, fd_access_of(run, n * itemsize(dtype), dy == dx, 0)};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), parts, gradient_parts, &job);
     for (size_t part = 1; part <= parts; part++) /* Kahan's sums of the parts, in order */
         run->backend->accumulate[FD_F64](sums + part * 2 * reals, reals, sums, sums + reals);

@@ -227,16 +227,9 @@ static fd_axis pieces(fd_axis axis, size_t piece) {
     return (fd_axis){(axis.extent - 1) / piece + 1, axis.bit * step, axis.x * step, axis.y * step, axis.p * step};
 }
 
-/* Whether an axis is short, and the data of the one around it continue. */
-static int is_short_row(const fd_axis *row, const fd_axis *outer) {
-    const ptrdiff_t extent = (ptrdiff_t)row->extent;
-    return row->extent <= SHORT_ROW && row->bit <= 1 && outer->x == extent * row->x && outer->y == extent * row->y &&
-           outer->p == extent * row->p;
-}
-
 void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y) {
-    apply_job job = {.run = run, .dtype = dtype, .size = fd_itemsize(dtype), .values = *values, .bits = bits, .x = x};
+    apply_job job = {.run = run, .dtype = dtype, .size = itemsize(dtype), .values = *values, .bits = bits, .x = x};
     size_t n = 1, last_bit = 0, units = 1;
     job.y = y;
     for (int d = 0; d < ndim; d++) {
@@ -253,7 +246,8 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
     job.run_axis = ndim > 0 ? axes[--ndim] : single;
     job.tile_axis = single;
     job.piece = RUN;
-    if (ndim > 0 && is_short_row(&job.run_axis, &axes[ndim - 1])) {
+    if (ndim > 0 && job.run_axis.extent <= SHORT_ROW && job.run_axis.bit <= 1 &&
+        fd_data_continue(&axes[ndim - 1], &job.run_axis)) {
         const fd_axis outer = axes[--ndim];
         job.row_axis = job.run_axis;
         job.run_axis.extent *= outer.extent;

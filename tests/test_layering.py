@@ -62,7 +62,16 @@ def test_there_is_something_to_read():
 
 # What each file knows
 
-CUT_INTO_RANGES = ("parallel.c", "fastdrop.c", "bits.c", "p_array.c", "strided.c", "residual.c", "packed.c")
+CUT_INTO_RANGES = (
+    "parallel.c",
+    "fastdrop.c",
+    "samples.c",
+    "bits.c",
+    "p_array.c",
+    "strided.c",
+    "residual.c",
+    "packed.c",
+)
 OPENMP = r"\bomp_\w+|\bomp\b|_OPENMP\b|\bprange\b|cython\.parallel"
 RULES = {
     "openmp-in-parallel.c": (OPENMP, except_for(C_FILES, "parallel.c") + CYTHON),

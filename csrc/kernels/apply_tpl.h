@@ -1,16 +1,21 @@
 /* Bits times data, and drawing them on the way: plain dropout, forward and backward. */
 
+/* The lines of a word of data that is `distance` bytes ahead; 0: none. */
+FD_INLINE void OF_DTYPE(prefetch_word)(const uint8_t *x, size_t distance) {
+    if (distance == 0)
+        return;
+    FD_UNROLL
+    for (int i = 0; i < FD_WORD * SIZE; i += FD_LINE)
+        __builtin_prefetch(x + distance + i);
+}
+
 /*
  * 64 elements and their bits. scaling and access are constants after inlining. Elements are dropped before they are
  * scaled: the scale is finite and positive, and leaves +0.0 as it is. A scale of 1 leaves NaNs as they are.
  */
 FD_INLINE void OF_DTYPE(apply_word)(uint64_t word, COMPUTE scale, const uint8_t *x, uint8_t *y, int scaling,
                                     fd_access access) {
-    if (access.prefetch) {
-        FD_UNROLL
-        for (int i = 0; i < FD_WORD * SIZE; i += FD_LINE)
-            __builtin_prefetch(x + access.prefetch + i);
-    }
+    OF_DTYPE(prefetch_word)(x, access.prefetch);
     V_UNROLL
     for (int i = 0; i < FD_WORD * SIZE / V_BYTES; i++) {
         const uint8_t *at = x + V_BYTES * i;
@@ -82,5 +87,7 @@ static void OF_DTYPE(dropout)(const fd_draw *draw, uint64_t block, size_t blocks
         }
         drawn = drawing;
     }
-    OF_DTYPE(apply)(drawn, FD_BLOCK, scale, from, to, access);
+    OF_DTYPE(apply_words)(drawn, FD_BLOCK / FD_WORD, scale, from, to, access);
+    if (access.nontemporal)
+        v_fence();
 }

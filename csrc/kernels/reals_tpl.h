@@ -16,8 +16,3 @@ FD_INLINE const uint8_t *OF_DTYPE(padded)(const void *x, size_t w, size_t n, uin
     memcpy(buffer, (const uint8_t *)x + w * SIZE, (n - w) * SIZE);
     return buffer;
 }
-
-FD_INLINE void OF_DTYPE(prefetch_word)(const uint8_t *x, size_t distance) {
-    for (int i = 0; i < FD_WORD * SIZE && distance > 0; i += FD_LINE)
-        __builtin_prefetch(x + distance + i);
-}

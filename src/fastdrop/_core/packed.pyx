@@ -51,7 +51,7 @@ cdef bint is_f_order(cnp.ndarray whole) noexcept:
 
 
 cdef int between(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns, cnp.ndarray packed, bint gathering,
-                const double *rate) except -1:
+                 const double *rate) except -1:
     """Check the arguments, then gather or change the part, along the smaller of the matrix's two steps."""
     cdef int number = cnp.PyArray_TYPE(whole)
     cdef fd_dtype dtype = FD_F32 if number == cnp.NPY_FLOAT else FD_F64
