@@ -6,7 +6,9 @@
  *       $(find csrc -name '*.c' ! -name example.c) -o core
  *   ./core [quick | WORK]
  *
- * `quick` is one size and few repetitions, which shows that it runs; WORK is the name of a kind of row.
+ * `quick` is one size and few repetitions, which shows that it runs; WORK is the name of a kind of row. The array
+ * begins at a page of 2 MiB, or 16 bytes behind one, as NumPy allocates: the roof is that of the same array. Each row
+ * is checked before it is timed, by the same call: portable C has to give the same bytes.
  *
  * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
  * the repetitions in which the roof was within 15 % of its fastest: the others shared the processor with somebody.
@@ -51,6 +53,43 @@ static void apply(const fd_run *run, kind what, size_t n, const uint8_t *bits, f
     fd_apply(run, FD_F32, what == BACKWARD ? 1 : 2, axes, &VALUES, bits, x, x);
 }
 
+/* One call: what is checked, and what is timed. */
+static void call(const fd_run *run, kind what, size_t n, double p, uint64_t stream, uint8_t *bits, float *x) {
+    const fd_draw draw = fd_draw_init((fd_key){1, 2}, stream, p);
+    if (what <= RECIPE)
+        fd_dropout(run, &draw, FD_F32, 0, n, &VALUES, x, x, what == FORWARD ? bits : NULL);
+    else
+        apply(run, what, n, bits, x);
+}
+
+static void fill(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        x[i] = 1 + (float)(i % 1000);
+}
+
+/* Ends the program unless portable C gives the same data and the same bits; the first elements of large arrays. */
+static void check(const fd_run *run, kind what, size_t n, double p, float *x, uint8_t *bits) {
+    fd_run plain = {fd_backend_at(0), 1, SIZE_MAX, 0};
+    const size_t some = n < MI ? n : MI;
+    float *other_x = malloc(some * sizeof *x);
+    uint8_t *other_bits = malloc(some / 8);
+    for (int i = 0; fd_backend_at(i); i++)
+        plain.backend = fd_backend_at(i); /* the last */
+    if (!other_x || !other_bits)
+        exit(1);
+    fill(x, some);
+    fill(other_x, some);
+    memcpy(other_bits, bits, some / 8);
+    call(run, what, some, p, 0, bits, x);
+    call(&plain, what, some, p, 0, other_bits, other_x);
+    if (memcmp(x, other_x, some * sizeof *x) != 0 || memcmp(bits, other_bits, some / 8) != 0) {
+        printf("%s: wrong\n", names[what]);
+        exit(1);
+    }
+    free(other_x);
+    free(other_bits);
+}
+
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -62,8 +101,8 @@ static void measure(kind what, size_t n, double p, int threads, int repetitions,
     run.threads = threads;
     const int calls = n < MI ? 20 : 1; /* of one clock reading */
     double roof[REPETITIONS], own[REPETITIONS], fastest = 1e300, ratio[REPETITIONS];
-    for (size_t i = 0; i < n; i++)
-        x[i] = 1;
+    check(&run, what, n, p, x, bits);
+    fill(x, n);
     for (int r = 0; r < repetitions; r++) {
         double start = now();
         for (int c = 0; c < calls; c++)
@@ -71,13 +110,8 @@ static void measure(kind what, size_t n, double p, int threads, int repetitions,
         roof[r] = now() - start;
         fastest = roof[r] < fastest ? roof[r] : fastest;
         start = now();
-        for (int c = 0; c < calls; c++) {
-            const fd_draw draw = fd_draw_init((fd_key){1, 2}, stream++, p); /* predictors learn a mask that repeats */
-            if (what <= RECIPE)
-                fd_dropout(&run, &draw, FD_F32, 0, n, &VALUES, x, x, what == FORWARD ? bits : NULL);
-            else
-                apply(&run, what, n, bits, x);
-        }
+        for (int c = 0; c < calls; c++)
+            call(&run, what, n, p, stream++, bits, x); /* a fresh stream: predictors learn a mask that repeats */
         own[r] = now() - start;
     }
     int kept = 0;
@@ -86,20 +120,20 @@ static void measure(kind what, size_t n, double p, int threads, int repetitions,
             ratio[kept++] = roof[r] / own[r];
     qsort(ratio, (size_t)kept, sizeof *ratio, ascending);
     qsort(roof, (size_t)repetitions, sizeof *roof, ascending);
-    printf("%-18s %6zu Ki  p=%.1f  %d threads  roof %.4f  ratio %.3f  (%.3f - %.3f, %d of %d)\n", names[what], n / KI,
-           p, threads, roof[repetitions / 2] / calls / (double)n, ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4],
-           kept, repetitions);
+    printf("%-18s %6zu Ki %s p=%.1f  %d threads  roof %.4f  ratio %.3f  (%.3f - %.3f, %d of %d)\n", names[what], n / KI,
+           (uintptr_t)x % 64 ? "NumPy's" : "aligned", p, threads, roof[repetitions / 2] / calls / (double)n,
+           ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4], kept, repetitions);
 }
 
 int main(int argc, char **argv) {
     static const size_t sizes[] = {64 * KI, 4 * MI, 64 * MI};
-    float *x = aligned_alloc(2 * MI, 64 * MI * sizeof *x);
+    uint8_t *memory = aligned_alloc(2 * MI, 66 * MI * sizeof(float));
     uint8_t *bits = malloc(64 * MI / 8);
     const fd_run run = fd_run_default();
     const int quick = argc > 1 && strcmp(argv[1], "quick") == 0;
-    if (!x || !bits)
+    if (!memory || !bits)
         return 1;
-    madvise(x, 64 * MI * sizeof *x, MADV_HUGEPAGE); /* as NumPy does */
+    madvise(memory, 66 * MI * sizeof(float), MADV_HUGEPAGE); /* as NumPy does */
     printf("%s, %s\n", fd_backend_name(run.backend), fd_compiler());
     for (kind what = FORWARD; what < KINDS; what++)
         for (int s = 0; s < (quick ? 1 : 3); s++)
@@ -110,9 +144,11 @@ int main(int argc, char **argv) {
                         continue;
                     for (size_t i = 0; i < sizes[s] / 8; i++)
                         bits[i] = (uint8_t)rand();
-                    measure(what, sizes[s], p / 10.0, threads, quick ? 5 : REPETITIONS, x, bits);
+                    for (int offset = 0; offset <= 16; offset += 16)
+                        measure(what, sizes[s], p / 10.0, threads, quick ? 5 : REPETITIONS,
+                                (float *)(void *)(memory + offset), bits);
                 }
-    free(x);
+    free(memory);
     free(bits);
     return 0;
 }

@@ -14,6 +14,13 @@ FD_INLINE uint64_t bits_at(const uint8_t *bits, size_t at) {
     return load_le64(bytes) >> shift | (uint64_t)bytes[8] << 1 << (63 - shift);
 }
 
+/* Up to 64 bits from bit `at` on, of which no byte past the last is read; what follows them is 0, or bits. */
+FD_INLINE uint64_t load_bits_le(const uint8_t *bits, size_t at, size_t n) {
+    uint8_t last[9] = {0};
+    memcpy(last, bits + at / 8, (at % 8 + n + 7) / 8);
+    return bits_at(last, at % 8);
+}
+
 /*
  * Appends n bits, from bit `from` of the source, at bit `at` of the target: what comes before `at` is left alone,
  * the rest of the last byte is zeroed.

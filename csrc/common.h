@@ -68,13 +68,6 @@ FD_INLINE uint64_t load_le64(const uint8_t *bytes) {
     return word;
 }
 
-/* Fewer than 64 bits, of which no byte past the last is read. */
-FD_INLINE uint64_t load_bits_le(const uint8_t *bytes, size_t n) {
-    uint8_t last[8] = {0};
-    memcpy(last, bytes, (n + 7) / 8);
-    return load_le64(last);
-}
-
 FD_INLINE void store_le64(uint8_t *bytes, uint64_t word) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);

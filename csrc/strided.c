@@ -111,9 +111,7 @@ static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
     const uint8_t *bytes = job->bits + at / 8;
     if (job->bits_end - bytes >= 9)
         return bits_at(bytes, at % 8);
-    uint8_t last[9] = {0};
-    memcpy(last, bytes, (at % 8 + n + 7) / 8);
-    return bits_at(last, at % 8);
+    return load_bits_le(job->bits, at, n);
 }
 
 /* A run of short rows. */

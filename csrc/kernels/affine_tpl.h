@@ -22,7 +22,7 @@ static void OF_DTYPE(affine)(const uint8_t *bits, size_t n, const fd_values *val
     }
     if (w < n) {
         OF_DTYPE(padded)(x, w, n, buffer);
-        OF_DTYPE(affine_word)(load_bits_le(bits + w / 8, n - w), scale, shift, dropped, buffer, buffer);
+        OF_DTYPE(affine_word)(load_bits_le(bits, w, n - w), scale, shift, dropped, buffer, buffer);
         memcpy(to + w * SIZE, buffer, (n - w) * SIZE);
     }
 }

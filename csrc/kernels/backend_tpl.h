@@ -28,6 +28,7 @@
  *   v_widen_f16 v_narrow_f16              float16 to float, and back to nearest even
  *   v_kept_scaled_f32 v_kept_scaled_f64   v_kept and the product with the scale
  */
+#include "../bitcopy.h"
 #include "stream_tpl.h"
 #include "vectors_tpl.h"
 

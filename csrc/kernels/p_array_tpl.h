@@ -25,7 +25,7 @@ static void OF_DTYPE(apply_p_array)(const uint8_t *bits, size_t n, const double 
         memcpy(rest, p + w, (n - w) * sizeof *p);
         OF_REAL(scales)(rest, FD_WORD, scale, PARTS);
         OF_DTYPE(padded)(x, w, n, buffer);
-        OF_DTYPE(apply_p_array_word)(load_bits_le(bits + w / 8, n - w), scale, buffer, buffer);
+        OF_DTYPE(apply_p_array_word)(load_bits_le(bits, w, n - w), scale, buffer, buffer);
         memcpy(to + w * SIZE, buffer, (n - w) * SIZE);
     }
 }

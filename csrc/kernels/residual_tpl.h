@@ -41,8 +41,7 @@ static void OF_DTYPE(residual)(const uint8_t *bits, size_t n, double scale, cons
         OF_DTYPE(residual_words)(bits, n, scale, x, NULL, NULL, y, access);
     if (w < n) {
         uint8_t buffers[3][FD_WORD * SIZE];
-        OF_DTYPE(residual_word)(load_bits_le(bits + w / 8, n - w), (COMPUTE)scale,
-                                OF_DTYPE(padded)(x, w, n, buffers[0]),
+        OF_DTYPE(residual_word)(load_bits_le(bits, w, n - w), (COMPUTE)scale, OF_DTYPE(padded)(x, w, n, buffers[0]),
                                 bias ? OF_DTYPE(padded)(bias, w, n, buffers[1]) : NULL,
                                 residual ? OF_DTYPE(padded)(residual, w, n, buffers[2]) : NULL, buffers[0]);
         memcpy((uint8_t *)y + w * SIZE, buffers[0], (n - w) * SIZE);
