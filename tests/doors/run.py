@@ -45,8 +45,8 @@ DOORS = {
     "mpi": Door(("test_mpi.py",), beside=(TORCH,)),
     "onnx": Door(("test_onnx.py", "test_pages.py"), long=("long_onnx.py",), beside=("onnxscript", TORCH)),
     "sklearn": Door(
-        ("test_sklearn.py", "test_sklearn_example.py"),
-        long=("long_sklearn.py",),
+        ("test_sklearn_example.py",),
+        long=("test_sklearn.py", "long_sklearn.py"),  # the first is in the suite too, whose extra has scikit-learn
         oldest=("scikit-learn==1.3.*", "numpy==1.26.*", "scipy==1.11.*"),
         theirs=(("-p", "swapped_mlp", "--pyargs", "sklearn.neural_network.tests.test_mlp"),),
     ),
@@ -88,7 +88,8 @@ def opened(name, release, wheel, folder, options):
     page = ROOT / "docs" / "doors" / f"{name}.md"
     done = [succeeds(python, "-m", "doctest", page)] if page.exists() else []
     more = () if options.short else (*door.beside, *door.needs)
-    subprocess.run([python, "-m", "pip", "install", "-q", "pytest", "ml_dtypes", *more], check=True)
+    pinned = getattr(door, release)  # again: what is added must not bring another NumPy
+    subprocess.run([python, "-m", "pip", "install", "-q", "pytest", "ml_dtypes", *more, *pinned], check=True)
     pytest = [python, "-m", "pytest", "-p", "no:cacheprovider"]
     tests = door.tests if options.short else door.tests + door.long
     done.append(succeeds(*pytest, *OURS, *(HERE / test for test in tests)))
