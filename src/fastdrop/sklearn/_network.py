@@ -82,6 +82,8 @@ class DropoutMLP(BaseMultilayerPerceptron):
 
     coefs_: list[Array]
     intercepts_: list[Array]
+    best_loss_: float
+    _no_improvement_count: int
     _optimizer: Any
     _tape: Any = None  # of the pass under way: what each layer was before it was dropped, and how it was
     _kept: Any = None  # of every layer, where the weights and intercepts of this mini-batch's thinned network stand
