@@ -4,7 +4,7 @@
 For the oldest and the newest release that a door supports there is a fresh environment: the wheel of this checkout with
 the door's extra, the lines of the door's page as they stand, then our tests and the other project's own.
 `--short` is the newest release and the short ones of our tests. PyTorch's tests are not in its wheel:
-python tests/doors/run.py torch --theirs FILE, its test/nn/test_dropout.py.
+python tests/doors/run.py torch --theirs FILE, its test_dropout.py.
 """
 
 import argparse
