@@ -26,7 +26,7 @@ SHORT = {
     r"python3?|pip|pytest|cc|gcc|clang": ELSEWHERE,  # a program that a sentence names, not a command
     r"cmake .*|cc csrc/example\.c .*pkg-config.*": ELSEWHERE,  # tests/test_c_package.py
     r"pip install (.*)": r"pip install -q --dry-run --no-deps \1",
-    r"\.ci/\w+|python -m fastdrop": ELSEWHERE,
+    r"\.ci/\w+|python -m fastdrop|python tests/doors/run\.py": ELSEWHERE,
     r"python -m fastdrop demo(?: --layer NAME)?": "python -m fastdrop demo --layer spatial --seeds 1 --epochs 2",
     r"python -m fastdrop bench": "python -m fastdrop bench --quick --only 'small calls'",
     r"python tests/c/run\.py": "python tests/c/run.py native",

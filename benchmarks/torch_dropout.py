@@ -55,8 +55,7 @@ def main():
     parser.add_argument("--largest", type=int, default=1 << 24)
     options = parser.parse_args()
     print(f"{'elements':>10} {'new':>7} {'in place':>9} {'forward, backward':>18}")
-    n = 1 << 10
-    while n <= options.largest:
+    for n in (1 << k for k in (10, 11, 12, 14, 16, 18, 20, 22, 24, 26) if 1 << k <= options.largest):
         x = torch.randn(n)
         grad = torch.randn(n, requires_grad=True)
         rounds = max(5, min(options.rounds, (1 << 28) // n))
@@ -64,8 +63,10 @@ def main():
         zeros = torch.zeros(n)
         in_place = [functools.partial(f, zeros, 0.1, inplace=True) for f in (F.dropout, ft.dropout)]
         both = [backward(f, grad) for f in (F.dropout, ft.dropout)]
-        print(f"{n:10} {new:7.2f} {ratios(*in_place, rounds=rounds)[0]:9.2f} {ratios(*both, rounds=rounds)[0]:18.2f}")
-        n *= 4
+        print(
+            f"{n:10} {new:7.2f} {ratios(*in_place, rounds=rounds)[0]:9.2f} {ratios(*both, rounds=rounds)[0]:18.2f}",
+            flush=True,
+        )
 
     step, without = encoder_step(0.1), encoder_step(0.0)
 

@@ -6,9 +6,9 @@ from sklearn_checks import checks_of
 from fastdrop.sklearn import DropoutMLPClassifier, DropoutMLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-SETTINGS = [  # the loss of thinned networks fluctuates, and the stopping rule must allow for it
-    {"thinned": True, "n_iter_no_change": 50},
-    {"thinned": True, "n_iter_no_change": 50, "input_dropout": 0.1, "max_norm": 2.0},
+SETTINGS = [
+    {"thinned": True},
+    {"thinned": True, "input_dropout": 0.1, "max_norm": 2.0},
     {"solver": "sgd", "activation": "tanh", "input_dropout": 0.1},
 ]
 

@@ -239,6 +239,28 @@ def test_verbose_tells_of_each_epoch(capsys):
 # thinned, max_norm
 
 
+@pytest.mark.parametrize("patience", [3, 10])
+@BOTH
+def test_thinned_stops_where_the_mean_loss_of_epochs_no_longer_falls(estimator, patience):
+    model = estimator(**SMALL | {"max_iter": 300}, thinned=True, n_iter_no_change=patience, tol=1e-2).fit(X, Y)
+    means = np.convolve(model.loss_curve_, np.full(patience, 1 / patience), "valid")
+    best = np.minimum.accumulate(means)
+    worse = np.append(False, means[1:] > best[:-1] - 1e-2)
+    in_a_row = np.array([np.argmin(worse[n::-1]) for n in range(len(worse))])
+    assert (in_a_row[:-1] <= patience).all()
+    assert in_a_row[-1] == patience + 1
+    assert model.n_iter_ == len(model.loss_curve_) == len(means) + patience - 1
+    assert model.best_loss_ == pytest.approx(best[-1])
+
+
+def test_thinned_regressors_learn_at_the_defaults():
+    x = np.random.RandomState(0).standard_normal((200, 10))
+    y = x[:, 0]  # as scikit-learn's check has it, which asks for R^2 > .5
+    for seed in range(5):
+        model = DropoutMLPRegressor(thinned=True, random_state=seed)
+        assert model.fit(x, y).score(x, y) > 0.5
+
+
 def test_thinned_puts_the_weights_back_when_an_update_fails(monkeypatch):
     model = DropoutMLPClassifier(**SMALL, thinned=True).fit(X, Y)
     before = copy.deepcopy(model)

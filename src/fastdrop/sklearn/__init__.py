@@ -37,7 +37,8 @@ class DropoutMLPClassifier(DropoutMLP, MLPClassifier):
     Attributes
     ----------
     coefs_, intercepts_, loss_curve_, n_iter_, ...
-        Those of `sklearn.neural_network.MLPClassifier`. `loss_` and `loss_curve_` are of the passes with dropout.
+        Those of `sklearn.neural_network.MLPClassifier`. `loss_` and `loss_curve_` are of the passes with dropout. Where
+        thinned, `best_loss_` is the lowest mean of `n_iter_no_change` epochs, and what decides when training stops.
 
     Raises
     ------

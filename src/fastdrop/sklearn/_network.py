@@ -2,7 +2,7 @@
 
 The estimators are scikit-learn's own, with all that they can do. Of its private methods
 these are overridden, whose arguments have been the same since 1.2, or are handed on as they come: `_initialize`,
-`_forward_pass`, `_compute_loss_grad`; and `_fit`, `_backprop`.
+`_forward_pass`, `_compute_loss_grad`; and `_fit`, `_backprop`, `_update_no_improvement_count`.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ class DropoutMLP(BaseMultilayerPerceptron):
 
     coefs_: list[Array]
     intercepts_: list[Array]
+    best_loss_: float
+    _no_improvement_count: int
     _optimizer: Any
     _tape: Any = None  # of the pass under way: what each layer was before it was dropped, and how it was
     _kept: Any = None  # of every layer, where the weights and intercepts of this mini-batch's thinned network stand
@@ -189,6 +191,15 @@ class DropoutMLP(BaseMultilayerPerceptron):
         finally:
             self.coefs_, self.intercepts_ = whole
             self._kept = self._tape = None
+
+    def _update_no_improvement_count(self, early_stopping: bool, *rest: Any) -> None:
+        if early_stopping or not (self.thinned and any(self._rates())):
+            super()._update_no_improvement_count(early_stopping, *rest)
+        elif len(self.loss_curve_) >= self.n_iter_no_change:
+            # All rows of a mini-batch share a mask, so one epoch's loss says little: the mean over epochs is watched.
+            loss = np.mean(self.loss_curve_[-self.n_iter_no_change :])
+            self._no_improvement_count = 0 if loss <= self.best_loss_ - self.tol else self._no_improvement_count + 1
+            self.best_loss_ = min(loss, self.best_loss_)
 
     def _forward_pass(self, activations: list[Any]) -> Any:
         if not any(self._rates()):

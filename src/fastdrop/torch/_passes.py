@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _array(x: Tensor) -> NDArray[Any]:
     """Return a NumPy view of a plain tensor."""
-    x = x.detach()
+    x = x.detach() if x.requires_grad else x
     if x.dtype is torch.bfloat16:
         return x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return x.numpy()
@@ -45,22 +45,21 @@ def _empty_like(x: Tensor) -> Tensor:
 _LARGE = 1 << 22  # bytes, from which on NumPy asks for huge pages
 
 
-def _mask_of(shape: torch.Size, key: Tensor, axes: int) -> dict[str, Any]:
-    """Return the arguments of fastdrop's functions that decide a mask beside p."""
-    k0, k1 = key.tolist()
-    whole = axes == len(shape)
-    noise_shape = None if whole else (*shape[:axes], *(1,) * (len(shape) - axes))
-    return {"rng": fd.Rng.from_key(k0, k1), "noise_shape": noise_shape}
+def _noise_shape(shape: torch.Size, axes: int) -> tuple[int, ...] | None:
+    """Return the shape that decides a mask: the axes behind the first `axes` are dropped together."""
+    return None if axes == len(shape) else (*shape[:axes], *(1,) * (len(shape) - axes))
 
 
-def _passed(x: Tensor, key: Tensor, p: float, axes: int, kind: str, out: Tensor | None = None) -> Tensor:
+def _passed(x: Tensor, key: Tensor, p: float, axes: int, kind: str, inplace: bool = False) -> Tensor:
     """Return the plain tensor x after the pass that a recipe stands for."""
-    y = _empty_like(x) if out is None else out
-    options = _mask_of(x.shape, key, axes) | {"out": _array(y), "store": "recipe"}
+    y = x if inplace else _empty_like(x)
+    array, rng, noise_shape = _array(x), fd.Rng.from_key(*key.tolist()), _noise_shape(x.shape, axes)
+    out = array if inplace else _array(y)
     if kind == "alpha":
-        fd.alpha_dropout(_array(x), p, **options)
+        fd.alpha_dropout(array, p, rng=rng, noise_shape=noise_shape, out=out, store="recipe")
     else:
-        fd.dropout(_array(x), p, inverted=kind == "dropout", **options)
+        inverted = kind == "dropout"
+        fd.dropout(array, p, rng=rng, noise_shape=noise_shape, out=out, store="recipe", inverted=inverted)
     return y
 
 
@@ -79,7 +78,7 @@ class _Pass(torch.autograd.Function):
         ctx.recipe = p, axes, kind
         if inplace:
             ctx.mark_dirty(x)
-        return _passed(x, key, p, axes, kind, x if inplace else None)
+        return _passed(x, key, p, axes, kind, inplace)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
@@ -94,8 +93,8 @@ def _gradient(dy: Tensor, key: Tensor, p: float, axes: int, kind: str) -> Tensor
         return _gradient(dy, key, p, axes, "mask") * _alpha_scale(p)
     if _is_plain(dy):
         return _eager(dy, key, p, axes, kind, inplace=False)
-    mask = _mask_of(dy.shape, key, axes)
-    dropped = torch.from_numpy(fd.bernoulli(mask["noise_shape"] or dy.shape, p, rng=mask["rng"]))
+    noise_shape = _noise_shape(dy.shape, axes) or dy.shape
+    dropped = torch.from_numpy(fd.bernoulli(noise_shape, p, rng=fd.Rng.from_key(*key.tolist())))
     scale = 1 / (1 - p) if kind == "dropout" and p < 1 else 1.0
     return (dy * scale).masked_fill(dropped, 0.0)
 
@@ -103,7 +102,7 @@ def _gradient(dy: Tensor, key: Tensor, p: float, axes: int, kind: str) -> Tensor
 def _eager(x: Tensor, key: Tensor, p: float, axes: int, kind: str, inplace: bool) -> Tensor:
     if x.requires_grad and torch.is_grad_enabled():
         return _Pass.apply(x, key, p, axes, kind, inplace)
-    y = _passed(x, key, p, axes, kind, x if inplace else None)
+    y = _passed(x, key, p, axes, kind, inplace)
     if inplace and not x.is_inference():
         torch.autograd.graph.increment_version(x)
     return y
