@@ -6,7 +6,10 @@
  *       $(find csrc -name '*.c' ! -name example.c) -o core
  *   ./core [quick | WORK]
  *
- * `quick` is one size and few repetitions, which shows that it runs; WORK is the name of a kind of row.
+ * `quick` is one size and few repetitions, which shows that it runs; WORK is the name of a kind of row. Threads are
+ * always taken: benchmarks/busy.py shows what becomes of them beside other work.
+ *
+ * Last come rows of prefetching: the median of the time ratios off / on of neighbouring calls.
  *
  * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
  * the repetitions in which the roof was within 15 % of its fastest: the others shared the processor with somebody.
@@ -91,6 +94,30 @@ static void measure(kind what, size_t n, double p, int threads, int repetitions,
            kept, repetitions);
 }
 
+/* Prefetching on and off in turn, in a new order each time. */
+static void compare_prefetch(kind what, size_t n, double p, int threads, int repetitions, float *x, uint8_t *bits) {
+    fd_run run = fd_run_default();
+    double ratio[REPETITIONS];
+    run.threads = threads;
+    for (int r = 0; r < repetitions; r++) {
+        double took[2];
+        for (int i = 0; i < 2; i++) {
+            run.prefetch = (r + i) % 2;
+            const fd_draw draw = fd_draw_init((fd_key){1, 2}, (uint64_t)(2 * r + i), p);
+            const double start = now();
+            if (what == BACKWARD)
+                apply(&run, what, n, bits, x);
+            else
+                fd_dropout(&run, &draw, FD_F32, 0, n, &VALUES, x, x, bits);
+            took[run.prefetch] = now() - start;
+        }
+        ratio[r] = took[0] / took[1];
+    }
+    qsort(ratio, (size_t)repetitions, sizeof *ratio, ascending);
+    printf("prefetch, %-9s %6zu Ki  p=%.1f  %d threads  off / on %.3f  (%.3f - %.3f)\n", names[what], n / KI, p,
+           threads, ratio[repetitions / 2], ratio[repetitions / 4], ratio[repetitions * 3 / 4]);
+}
+
 int main(int argc, char **argv) {
     static const size_t sizes[] = {64 * KI, 4 * MI, 64 * MI};
     float *x = aligned_alloc(2 * MI, 64 * MI * sizeof *x);
@@ -100,6 +127,7 @@ int main(int argc, char **argv) {
     if (!x || !bits)
         return 1;
     madvise(x, 64 * MI * sizeof *x, MADV_HUGEPAGE); /* as NumPy does */
+    fd_threads_always(1);
     printf("%s, %s\n", fd_backend_name(run.backend), fd_compiler());
     for (kind what = FORWARD; what < KINDS; what++)
         for (int s = 0; s < (quick ? 1 : 3); s++)
@@ -112,6 +140,12 @@ int main(int argc, char **argv) {
                         bits[i] = (uint8_t)rand();
                     measure(what, sizes[s], p / 10.0, threads, quick ? 5 : REPETITIONS, x, bits);
                 }
+    for (int s = 1; s < (quick ? 1 : 3); s++)
+        for (int threads = 1; threads <= run.threads; threads += run.threads > 1 ? run.threads - 1 : 1)
+            for (int p = 1; p <= 5; p += 4)
+                for (kind what = FORWARD; what <= BACKWARD; what += BACKWARD - FORWARD)
+                    if (argc == 1 || strcmp(argv[1], "prefetch") == 0)
+                        compare_prefetch(what, sizes[s], p / 10.0, threads, REPETITIONS, x, bits);
     free(x);
     free(bits);
     return 0;
