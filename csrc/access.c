@@ -22,19 +22,12 @@ int fd_prefetch_pays(void) { return 0; }
  * Distances measured on Zen 3 (benchmarks/README.md), where they bring up to a tenth; on Zen 4 the same ones cost up to
  * a third. An array about as large as the last level is partly in it, and is prefetched furthest ahead. Larger ones are
  * best prefetched as late as can be, which is earlier where a slow draw takes its time at each line.
- */
-static size_t prefetch_distance(const fd_run *run, size_t bytes, int slow_draw) {
-    if (!run->prefetch)
-        return 0;
-    if (bytes / 4 < run->cache_bytes)
-        return 4096;
-    return slow_draw ? 2048 : 640;
-}
-
-/* Beyond the cache an ordinary store reads the line that it is about to overwrite: out of place, that is a third more.
+ *
+ * Beyond the cache an ordinary store reads the line that it is about to overwrite: out of place, that is a third more.
  */
 fd_access fd_access_of(const fd_run *run, size_t bytes, int in_place, int slow_draw) {
     if (bytes < run->cache_bytes / 2)
         return (fd_access){0, 0};
-    return (fd_access){prefetch_distance(run, bytes, slow_draw), !in_place};
+    const size_t distance = bytes / 4 < run->cache_bytes ? 4096 : slow_draw ? 2048 : 640;
+    return (fd_access){run->prefetch ? distance : 0, !in_place};
 }
