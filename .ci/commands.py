@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", "csrc/README.md", "docs", "benchmarks/README.md", "benchmarks/core.c"]
-PAGES += ["tests/statistics/README.md"]
+PAGES += ["examples/evidence/README.md", "tests/statistics/README.md"]
 PROGRAMS = r"(?:(?:\.venv/bin/)?(?:python3?|pip|pytest)|cc|gcc|clang|ruff|mypy|cython-lint|clang-format|\.(?:ci)?/\w+)"
 COMMAND = rf"{PROGRAMS}(?: .+)?"
 
@@ -50,6 +50,10 @@ SHORT = {
     ),
     r"python benchmarks/sklearn_fit\.py time": "python benchmarks/sklearn_fit.py time --pairs 2",
     r"python benchmarks/sklearn_fit\.py errors --epochs 100": "python benchmarks/sklearn_fit.py --help",  # of mlxtend
+    r"python examples/evidence/(band|ensemble|features|minibatch_mask|overfitting|rate|uncertainty|family)\.py.*": (
+        r"python examples/evidence/\1.py --seeds 1 --choice-seeds 1 --steps 20 --out FOLDER && rm -r FOLDER"
+    ),
+    r"python examples/evidence/tables\.py": "python examples/evidence/tables.py --check",
     # These need PyTorch, whose wheels are too large for CI.
     r"python tests/doors/run\.py torch .*": "python tests/doors/run.py --help",
     r"python benchmarks/torch_dropout\.py": "python -m py_compile benchmarks/torch_dropout.py",
