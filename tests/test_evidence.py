@@ -26,7 +26,7 @@ def shared(monkeypatch):
 
 
 def test_every_experiment_has_results():
-    scripts = {path.stem for path in EVIDENCE.glob("*.py")} - {"shared", "tasks", "tables"}
+    scripts = {path.stem for path in EVIDENCE.glob("*.py")} - {"claims", "shared", "tables", "tasks"}
     assert scripts == set(NAMES)
 
 
@@ -49,6 +49,11 @@ def test_the_results_say_how_they_were_made(name):
     assert {"fastdrop", "numpy", "python"} <= set(results["versions"])
     assert results["processor"]
     assert results["ran"]["seeds"] >= 1
+
+
+def test_the_tables_are_those_of_the_results():
+    done = subprocess.run([sys.executable, EVIDENCE / "tables.py", "--check"], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_digits_are_split_three_ways(shared):

@@ -1,8 +1,8 @@
 """How often to drop: test error over the rate of hidden units and of inputs, the width or the kept units being fixed.
 
 One rate is varied while the other is the lesson's (.2 of the inputs, .5 of the hidden units), in a network of fixed
-width and, for hidden units, in one that is the wider the more is dropped, so that as many units are kept. The learning rate
-is chosen for each point on validation digits. Srivastava et al. 2014, figure 9 and appendix A.
+width and, for hidden units, in one that is the wider the more is dropped, so that as many units are kept. The learning
+rate is chosen for each point on validation digits. Srivastava et al. 2014, figure 9 and appendix A.
 """
 
 import numpy as np

@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+from claims import all_claims, all_losses, span
+
 HERE = Path(__file__).parent
 RUNS = ["overfitting", "rate", "ensemble", "features", "minibatch_mask", "uncertainty", "band", "family"]
 
@@ -16,12 +18,6 @@ RUNS = ["overfitting", "rate", "ensemble", "features", "minibatch_mask", "uncert
 def results(name):
     """Return the results of an experiment."""
     return json.loads((HERE / "results" / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def span(of, digits=1):
-    """Return a mean and its interval in words."""
-    mean = f"{of['mean']:.{digits}f}"
-    return mean if of["low"] is None else f"{mean} ({of['low']:.{digits}f} to {of['high']:.{digits}f})"
 
 
 def p_value(of):
@@ -34,6 +30,18 @@ def markdown(headings, rows):
     """Return a Markdown table, numbers to the right."""
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def claims():
+    """Tabulate each claim, its goal, and what was found."""
+    rows = [f"| {' | '.join(row)} |" for row in all_claims(results)]
+    return "\n".join(["| the claim | the goal | what was found |", "| --- | --- | --- |", *rows])
+
+
+def losses():
+    """List where dropout did not help, what is worse first."""
+    found = sorted(all_losses(results), key=lambda row: row[1] != "worse")
+    return "\n".join(f"* {what}: {said}" for what, said in found)
 
 
 def runs():
@@ -155,7 +163,7 @@ def main():
     parser.add_argument("--check", action="store_true", help="only compare")
     options, path = parser.parse_args(), HERE / "README.md"
     before = text = path.read_text(encoding="utf-8")
-    for name in ["runs", *RUNS]:
+    for name in ["claims", "losses", "runs", *RUNS]:
         marked = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
         table = globals()[name]()
         text, count = re.subn(marked, lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text, flags=re.S)
