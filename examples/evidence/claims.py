@@ -7,6 +7,11 @@ def span(of, digits=1):
     return mean if of["low"] is None else f"{mean} ({of['low']:.{digits}f} to {of['high']:.{digits}f})"
 
 
+def fewer(percent):
+    """Return a change of the errors in words."""
+    return f"{abs(percent):.0f} % {'fewer' if percent >= 0 else 'more'} errors"
+
+
 def verdict(pair, lower_is_better=True):
     """Return what the paired test says."""
     if pair["p_value"] is None or pair["p_value"] >= 0.05:
@@ -26,7 +31,7 @@ def overfitting(found):
     apart = ours["test"]["high"] is not None and ours["test"]["high"] < theirs["test"]["low"]
     reached = "reached" if apart and pair["fewer_errors_percent"] >= 25 else "**not reached**"
     errors = f"{pair['arm']}: {span(ours['test'])} % errors; {pair['against']}: {span(theirs['test'])} %"
-    said = f"{errors}; {pair['fewer_errors_percent']:.0f} % fewer, intervals {'' if apart else 'not '}apart: {reached}"
+    said = f"{errors}; {fewer(pair['fewer_errors_percent'])}, intervals {'' if apart else 'not '}apart: {reached}"
     plain = rows_of(found["table"], size=2000, arm="plain")[0]["gap"]
     return said, f"gap of {span(plain)} points plain, {span(ours['gap'])} with {pair['arm']}"
 
@@ -34,7 +39,7 @@ def overfitting(found):
 def sizes(found):
     """Say what dropout (with no bound) does at each size."""
     pairs = rows_of(found["comparison"], arm="dropout")
-    return "; ".join(f"{of['size']}: {of['fewer_errors_percent']:.0f} % fewer errors, {verdict(of)}" for of in pairs)
+    return "; ".join(f"{of['size']}: {fewer(of['fewer_errors_percent'])}, {verdict(of)}" for of in pairs)
 
 
 def rate(found):
