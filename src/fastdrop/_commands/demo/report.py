@@ -111,7 +111,7 @@ def plot(runs: dict[str, list[Run]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(9, 6.2), layout="constrained")
     lowest = min(final(of_seeds, "test").min() for of_seeds in runs.values()) / 100
     for kind, style in (("train", "--"), ("test", "-")):
-        for (name, of_seeds), (colour, width) in zip(runs.items(), (("tab:red", 3), ("tab:blue", 1.5)), strict=True):
+        for (name, of_seeds), (colour, width) in zip(runs.items(), (("#d55e00", 3), ("#0072b2", 1.5)), strict=True):
             curves = np.array([getattr(run, kind) for run in of_seeds])
             (evaluated,) = np.nonzero(~np.isnan(curves[0]))
             epochs, curves = evaluated + 1, curves[:, evaluated]
