@@ -73,7 +73,8 @@ def draw(table, options):
         half = test["mean"] - test["low"] if test["low"] is not None else 0
         axes.errorbar(test["mean"], place, xerr=half, color=colour, marker=marker, capsize=3)
     labels = [row["kind"] if row["kind"] != NONE else f"{row['task']}: none" for row in table]
-    axes.set(yticks=range(len(table)), yticklabels=labels, xlabel="test error (%)", xlim=(0, None))
+    axes.set(yticks=range(len(table)), yticklabels=labels, xlabel="test error (%)")
+    axes.set_xlim(0, 1.2 * max(row["test"]["mean"] for row in table))
     axes.invert_yaxis()
     figure.savefig(path)
 

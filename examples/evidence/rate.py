@@ -82,6 +82,7 @@ def draw(table, options):
         half = [row["test"]["mean"] - row["test"]["low"] if row["test"]["low"] is not None else 0 for row in rows]
         axes.errorbar([row["p"] for row in rows], means, half, color=colour, marker=marker, capsize=3, label=name)
     axes.set(xlabel="share of the units dropped", ylabel="test error (%)")
+    axes.set_ylim(0, 4 * min(row["test"]["mean"] for row in table))  # rates that hardly learn are above
     axes.legend(loc="upper left")
     figure.savefig(path)
 
