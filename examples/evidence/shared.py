@@ -159,7 +159,7 @@ def print_cell(cell):
 
 
 def about():
-    """Return what the figures depend on beside the script: the command, versions and the processor."""
+    """Return what the figures depend on: the command, versions and the processor."""
     config, words = fd.show_config(mode="dicts"), sys.argv[1:]
     if "--out" in words:  # which does not matter
         at = words.index("--out")
@@ -174,7 +174,7 @@ def about():
 
 
 def save(name, options, **results):
-    """Write results/NAME.json, after each seed: what was run, and what it gave."""
+    """Write the JSON of the results, after each seed: what was run, and what it gave."""
     options.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(about() | results, indent=1, default=float)
     (options.out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
