@@ -167,7 +167,7 @@ def cell():
 
 def main():
     """Choose, train, and write what was found after each seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=3000, width=1024, networks=20).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=2000, width=512, networks=10).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen = {"plain": choose_rate(PLAIN, options), "dropout": choose_rate(DROPPING, options)}

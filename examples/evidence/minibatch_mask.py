@@ -152,7 +152,7 @@ def cell():
 
 def main():
     """Choose, train in turns, and write what was found after each seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=4000, width=1024).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=2000, width=1024).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen = {arm: choose_setting(arm, options) for arm in ARMS}

@@ -124,7 +124,7 @@ def cell():
 
 def main():
     """Choose, train every arm with every seed, and write what was found after each seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=3, steps=3000, width=1024).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=2000, width=512).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen, tried = choose_all(options)
