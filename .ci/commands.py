@@ -13,11 +13,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", "csrc/README.md", "docs", "benchmarks/README.md", "benchmarks/core.c"]
-PAGES += ["tests/statistics/README.md"]
+PAGES += ["examples/evidence/README.md", "tests/statistics/README.md"]
 PROGRAMS = r"(?:(?:\.venv/bin/)?(?:python3?|pip|pytest)|cc|gcc|clang|ruff|mypy|cython-lint|clang-format|\.(?:ci)?/\w+)"
 COMMAND = rf"{PROGRAMS}(?: .+)?"
 
 ELSEWHERE = ""  # run by .ci/run itself, which would take long to do twice
+FEW = "--seeds 1 --choice-seeds 1 --steps 20 --out build/evidence"  # for the evidence, whose results stay as they are
 # The first that matches a whole command gives its short form.
 SHORT = {
     r"python3 -m venv .*": ELSEWHERE,
@@ -54,6 +55,10 @@ SHORT = {
     ),
     r"python benchmarks/sklearn_fit\.py time": "python benchmarks/sklearn_fit.py time --pairs 2",
     r"python benchmarks/sklearn_fit\.py errors --epochs 100": "python benchmarks/sklearn_fit.py --help",  # of mlxtend
+    r"python examples/evidence/tables\.py": "python examples/evidence/tables.py --check",
+    r"python examples/evidence/(features|family)\.py.*": rf"python examples/evidence/\1.py {FEW}",
+    r"python examples/evidence/rate\.py.*": f"python examples/evidence/rate.py {FEW} --width 32 --kept 16",
+    r"python examples/evidence/(\w+)\.py(?: --seeds.*)?": rf"python examples/evidence/\1.py {FEW} --width 32",
     # These need PyTorch, whose wheels are too large for CI.
     r"python tests/doors/run\.py torch .*": "python tests/doors/run.py --help",
     r"python benchmarks/torch_dropout\.py": "python -m py_compile benchmarks/torch_dropout.py",

@@ -148,7 +148,8 @@ def test_a_run_has_the_accuracies_of_its_network(training):
 
 
 @needs_extras
-def test_the_learning_rate_is_chosen_on_validation_digits(training, monkeypatch):
+@pytest.mark.parametrize("dropping", [False, True])
+def test_the_learning_rate_is_chosen_on_validation_digits(training, monkeypatch, dropping):
     trained, train = [], training.train
 
     def kept(member, seed, rate, *rest, on, **options):
@@ -157,11 +158,11 @@ def test_the_learning_rate_is_chosen_on_validation_digits(training, monkeypatch)
         return run
 
     monkeypatch.setattr(training, "train", kept)
-    figures = training.try_rates(MEMBERS["dropout"], 2, lambda: None)
+    figures = training.try_rates(MEMBERS["dropout"], 2, lambda: None, on=dropping)
     assert [figure[2] for figure in figures] == list(training.RATES)
     for loss, share, rate in figures:
-        mine = [(seed, network) for seed, r, on, network in trained if r == rate and not on]
-        assert [seed for seed, _ in mine] == list(range(training.RATE_SEEDS))
+        mine = [(seed, network) for seed, r, on, network in trained if r == rate and on == dropping]
+        assert [seed for seed, _ in mine] == list(training.RATE_SEEDS)
         losses, shares = [], []
         for seed, network in mine:
             x, labels = digits = training.split(seed).validation
@@ -200,13 +201,14 @@ def test_the_runs_are_of_each_seed_at_the_best_rate(monkeypatch):
     from rich.console import Console
 
     run = pytest.importorskip("fastdrop._commands.demo.run")
-    monkeypatch.setattr(run, "try_rates", lambda *_: [(0.9, 0.9, 0.001), (0.2, 0.1, 0.01)])
+    tried = [(0.9, 0.9, 0.001), (0.2, 0.1, 0.01)], [(0.1, 0.9, 0.03), (0.2, 0.1, 0.01)]
+    monkeypatch.setattr(run, "try_rates", lambda *_, on: tried[on])
     monkeypatch.setattr(run, "time_steps", lambda *_: {})
     monkeypatch.setattr(run, "train", lambda member, seed, rate, epochs, advance, on: (seed, rate, epochs, on))
     runs = run.compare(MEMBERS["dropout"], 3, 7, Console(quiet=True))[1]
     without, dropping = MEMBERS["dropout"].names
     assert runs[without] == [(seed, 0.01, 7, False) for seed in range(3)]
-    assert runs[dropping] == [(seed, 0.01, 7, True) for seed in range(3)]
+    assert runs[dropping] == [(seed, 0.03, 7, True) for seed in range(3)]
 
 
 @needs_extras
@@ -215,7 +217,8 @@ def test_the_changes_are_of_the_second_network(report, runs):
     np.testing.assert_allclose(changes.test, [5, 0, 1])
     np.testing.assert_allclose(changes.gap, [3 - 10, 5 - 8, 1 - 5])
     said = report.sentence("with dropout", changes)
-    assert said == "With dropout: test accuracy +2.0 points (higher in 2 of 3 seeds), gap -4.7 points."
+    interval = "95 % interval -4.6 to +8.6"  # 2 +- 4.3027 sqrt(7 / 3), Student's t of 2 degrees from a table
+    assert said == f"With dropout: test accuracy +2.0 points ({interval}, higher in 2 of 3 seeds), gap -4.7 points."
 
 
 @needs_extras
@@ -231,11 +234,12 @@ def test_the_table_of_accuracies(report, runs, monkeypatch):
 
 @needs_extras
 def test_the_table_of_rates(report):
-    figures = [(0.5, 0.9, 0.001), (0.2, 0.125, 0.01), (0.3, 0.95, 0.1)]
+    figures = {"without": [(0.5, 0.9, 0.001), (0.2, 0.125, 0.01)], "with": [(0.3, 0.95, 0.1), (0.4, 1.0, 0.01)]}
     assert cells(report.rates(figures)) == [
-        ("0.001", "0.500", "90.0%", ""),
-        ("0.01", "0.200", "12.5%", "chosen"),
-        ("0.1", "0.300", "95.0%", ""),
+        ("without", "0.001", "0.500", "90.0%", ""),
+        ("without", "0.01", "0.200", "12.5%", "chosen"),
+        ("with", "0.1", "0.300", "95.0%", "chosen"),
+        ("with", "0.01", "0.400", "100.0%", ""),
     ]
 
 

@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"the member of the family to see at work: {', '.join(MEMBERS)}, or its class (default: dropout)",
     )
-    demo.add_argument("--seeds", type=_at_least_one, default=5, metavar="N", help="runs of each network (default: 5)")
+    demo.add_argument("--seeds", type=_at_least_one, default=10, metavar="N", help="runs of each network (default: 10)")
     demo.add_argument("--epochs", type=_at_least_one, default=300, metavar="N", help="of each run (default: 300)")
     demo.add_argument("--plot", type=_picture, metavar="FILE.png", help="draw the learning curves")
 

@@ -83,21 +83,21 @@ class Residual(Linear):
 class Convolution(Linear):
     """A window that moves over the images, each a row of pixels; feature maps ``(samples, height, width, maps)``."""
 
-    def __init__(self, window: tuple[int, int], maps: int, generator: np.random.Generator) -> None:
+    def __init__(self, window: tuple[int, int], maps: int, generator: np.random.Generator, side: int = SIDE) -> None:
         super().__init__(window[0] * window[1], maps, generator)
-        self.window = window
-        self.shape = SIDE + 1 - window[0], SIDE + 1 - window[1], maps
+        self.window, self.side = window, side
+        self.shape = side + 1 - window[0], side + 1 - window[1], maps
 
     def forward(self, x: Array) -> Array:
         """Multiply the pixels of each position of the window by the weights."""
-        windows = sliding_window_view(x.reshape(-1, SIDE, SIDE), self.window, axis=(1, 2))
+        windows = sliding_window_view(x.reshape(-1, self.side, self.side), self.window, axis=(1, 2))
         return super().forward(windows.reshape(-1, len(self.w))).reshape(-1, *self.shape)
 
     def backward(self, dy: Array) -> Array:
         """Set `dw` and `db`, and return the gradient by the pixels, summed over the windows that have them."""
         height, width, maps = self.shape
         dwindows = super().backward(dy.reshape(-1, maps)).reshape(len(dy), height, width, *self.window)
-        dx = np.zeros((len(dy), SIDE, SIDE), dy.dtype)
+        dx = np.zeros((len(dy), self.side, self.side), dy.dtype)
         for i, j in np.ndindex(self.window):
             dx[:, i : i + height, j : j + width] += dwindows[..., i, j]
         return dx.reshape(len(dy), -1)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import scipy.stats
 from rich import box
 from rich.table import Table
 
@@ -27,12 +28,13 @@ def new_table(*headings: str) -> Table:
     return table
 
 
-def rates(figures: Figures) -> Table:
-    """Tabulate the learning rates that were tried."""
-    table = new_table("learning rate", "validation loss", "validation accuracy", "")
-    for loss, share, rate in figures:
-        chosen = "chosen" if rate == best_rate(figures) else ""
-        table.add_row(f"{rate:g}", f"{loss:.3f}", f"{share:.1%}", chosen)
+def rates(figures: dict[str, Figures]) -> Table:
+    """Tabulate the learning rates that were tried on each network."""
+    table = new_table("", "learning rate", "validation loss", "validation accuracy", "")
+    for name, tried in figures.items():
+        for loss, share, rate in tried:
+            chosen = "chosen" if rate == best_rate(tried) else ""
+            table.add_row(name, f"{rate:g}", f"{loss:.3f}", f"{share:.1%}", chosen)
     return table
 
 
@@ -72,9 +74,17 @@ def changes(runs: dict[str, list[Run]]) -> Changes:
     return Changes(final(after, "test") - final(before, "test"), gap(after) - gap(before))
 
 
+def interval(values: Array) -> str:
+    """Return the 95 % interval of the mean over the seeds, by Student's t, for the sentence."""
+    if len(values) < 2:
+        return ""
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    return f"95 % interval {values.mean() - half:+.1f} to {values.mean() + half:+.1f}, "
+
+
 def sentence(name: str, changes: Changes) -> str:
     """Say what the second network changed."""
-    higher = f"higher in {np.count_nonzero(changes.test > 0)} of {len(changes.test)} seeds"
+    higher = f"{interval(changes.test)}higher in {np.count_nonzero(changes.test > 0)} of {len(changes.test)} seeds"
     return (
         f"{name[0].upper()}{name[1:]}: test accuracy {changes.test.mean():+.1f} points ({higher}), "
         f"gap {changes.gap.mean():+.1f} points."
@@ -101,7 +111,7 @@ def plot(runs: dict[str, list[Run]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(9, 6.2), layout="constrained")
     lowest = min(final(of_seeds, "test").min() for of_seeds in runs.values()) / 100
     for kind, style in (("train", "--"), ("test", "-")):
-        for (name, of_seeds), (colour, width) in zip(runs.items(), (("tab:red", 3), ("tab:blue", 1.5)), strict=True):
+        for (name, of_seeds), (colour, width) in zip(runs.items(), (("#d55e00", 3), ("#0072b2", 1.5)), strict=True):
             curves = np.array([getattr(run, kind) for run in of_seeds])
             (evaluated,) = np.nonzero(~np.isnan(curves[0]))
             epochs, curves = evaluated + 1, curves[:, evaluated]

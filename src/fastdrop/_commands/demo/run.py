@@ -19,27 +19,27 @@ IDIOM = """ The NumPy idiom is, forward and backward:
 
 def compare(
     member: Member, seeds: int, epochs: int, console: Console
-) -> tuple[Figures, dict[str, list[Run]], dict[str, Step]]:
-    """Return the learning rates tried, the runs of both networks by name, and the time of a step by contender."""
+) -> tuple[dict[str, Figures], dict[str, list[Run]], dict[str, Step]]:
+    """Return the learning rates tried and the runs of both networks, by name, and the time of a step by contender."""
     runs: dict[str, list[Run]] = {name: [] for name in member.names}
-    trainings = len(RATES) * RATE_SEEDS + 2 * seeds
+    trainings = 2 * (len(RATES) * len(RATE_SEEDS) + seeds)
     total = epochs * trainings + EPOCHS * len(contenders(member))
     columns = *Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn()
     # One BLAS thread: matrices this small gain little from more, and lose much where other work runs beside.
     with threadpool_limits(1, "blas"), Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("choosing the learning rate", total=total)
+        task = progress.add_task("choosing the learning rates", total=total)
 
         def advance() -> None:
             progress.advance(task)
 
-        figures = try_rates(member, epochs, advance)
-        rate = best_rate(figures)
+        figures = {name: try_rates(member, epochs, advance, on=bool(on)) for on, name in enumerate(member.names)}
+        rates = [best_rate(of) for of in figures.values()]
         for seed in range(seeds):
             for on, name in enumerate(member.names):
                 progress.update(task, description=f"seed {seed + 1} of {seeds}, {name}")
-                runs[name].append(train(member, seed, rate, epochs, advance, on=bool(on)))
+                runs[name].append(train(member, seed, rates[on], epochs, advance, on=bool(on)))
         progress.update(task, description="timing a step")
-        return figures, runs, time_steps(member, rate, advance)
+        return figures, runs, time_steps(member, rates[1], advance)
 
 
 def demo(layer: str, seeds: int, epochs: int, plot_path: Path | None) -> None:
@@ -53,12 +53,10 @@ def demo(layer: str, seeds: int, epochs: int, plot_path: Path | None) -> None:
     changes = report.changes(runs)
     explained = IDIOM.format("x.shape" if layer == "dropout" else "noise_shape") if "NumPy idiom" in steps else ""
     console.print(
-        f"1. The learning rate is chosen on the network {member.names[0]}: least loss on "
-        f"{len(split(0).validation[1])} digits,\n"
-        f"   apart from those for training and test; mean of {RATE_SEEDS} seeds.",
+        f"1. The learning rate of each network is chosen by the least loss on {len(split(0).validation[1])} digits,\n"
+        f"   apart from those for training and test; mean of {len(RATE_SEEDS)} seeds.",
         report.rates(figures),
-        f"2. Digits classified right after epoch {epochs}, in %: trained on {TRAIN}, tested on {TEST} others, "
-        "at that rate;\n"
+        f"2. Digits classified right after epoch {epochs}, in %: trained on {TRAIN}, tested on {TEST} others;\n"
         f"   mean {_output.plus_minus()} standard deviation of {seeds} seeds.",
         report.accuracies(runs),
         f"   {report.sentence(member.names[1], changes)}\n",
