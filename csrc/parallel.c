@@ -1,24 +1,144 @@
 /*
- * OpenMP and fork, and nothing else.
+ * OpenMP, fork, and whether threads pay; nothing else.
  *
  * GNU's OpenMP keeps its team of threads across calls; a forked child inherits the team's records without its
  * threads, and waits for them for ever. Another library of the process may have started that team, so a child
  * forked after this library was loaded runs everything in its one thread.
+ *
+ * A team costs what the machine's other work makes of it. Between regions, and at the end of one, GNU's threads spin
+ * for some milliseconds: a call that comes meanwhile finds them at once, but they hold cores that another process or
+ * another library's threads (a BLAS) could use, and who spins for a thread without a core waits for the kernel's next
+ * time slice. A team that sleeps holds nothing, and costs some tens of microseconds to wake. So:
+ *
+ *   a spinning team  is for a caller that does nothing but call: who came back at once, and has done so for a while;
+ *   a sleeping team  is for a call that is long enough to be worth waking it;
+ *   one thread       is for all else.
+ *
+ * Each kind of team has its record, of what calls saved by it; see record.h.
  */
 #include "parallel.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include "common.h"
 
 #ifdef _OPENMP
 #include <omp.h>
 
-static int forked;
+#include "ranges.h"
+#include "record.h"
+
+/* Nanoseconds. Measured on 2 cores of a virtual machine: benchmarks/README.md. */
+enum {
+    AT_ONCE = 50000,           /* a caller that comes back within it has left no room for anybody's threads */
+    FOR_A_WHILE = 100000000,   /* twenty times as long as the threads may go on spinning after the last call */
+    WORTH_WAKING = 150000,     /* what a team must save to be woken: two to three times what waking takes */
+    WORTH_SPINNING = 10000000, /* the same of one that cannot be put to sleep: as long as it may spin afterwards */
+    LONG = 3000000             /* one thread's time from which on waking a team is no matter */
+};
+
+enum { KINDS = 256 };
+
+static int forked, cpus;
+static fd_alone alone[KINDS]; /* calls of a kind do the same to about as many units */
+static fd_record spinning, sleeping;
+static _Atomic int64_t last_end, busy_since; /* when the last call ended; since when they come at once */
 
 static void note_fork(void) { forked = 1; }
 
-FD_AT_LOAD static void watch_forks(void) { pthread_atfork(NULL, NULL, note_fork); }
+FD_AT_LOAD static void prepare(void) {
+    cpus = omp_get_num_procs();
+    pthread_atfork(NULL, NULL, note_fork);
+}
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static fd_alone *alone_of(fd_body *body, size_t units) {
+    size_t kind = (size_t)body / 16;
+    for (; units > 0; units /= 2)
+        kind += 37;
+    return &alone[kind % KINDS];
+}
+
+/* All that is left, its own range first; how many units it did. */
+static size_t drain(fd_range *ranges, int count, int me, fd_body *body, const void *job) {
+    size_t begin, end, units = 0;
+    for (int i = 0; i < count; i++)
+        while (fd_take(&ranges[(me + i) % count], i == 0, &begin, &end)) {
+            body(job, begin, end);
+            units += end - begin;
+        }
+    return units;
+}
+
+/* On a team of which `threads` work; how long one thread would have taken, as far as this one can tell. */
+static int64_t in_team(int team, int threads, size_t units, fd_body *body, const void *job) {
+    fd_range ranges[FD_RANGES];
+    const int count = threads < FD_RANGES ? threads : FD_RANGES;
+    int64_t working = 0;
+    size_t own = 0;
+    for (int i = 0; i < count; i++)
+        ranges[i] = fd_range_of(units, (size_t)i, (size_t)count);
+#pragma omp parallel num_threads(team)
+    {
+        const int me = omp_get_thread_num();
+        if (me == 0) {
+            const int64_t start = now();
+            own = drain(ranges, count, me, body, job);
+            working = now() - start;
+        } else if (me < threads)
+            drain(ranges, count, me, body, job);
+    }
+    return own ? (int64_t)((double)working / (double)own * (double)units) : INT64_MAX;
+}
+
+/*
+ * GNU's threads spin a hundred times instead of 300,000 where there are more of them than processors (do_spin in
+ * libgomp/config/linux/wait.h, gomp_managed_threads): a team that is one larger than the machine sleeps at once, and
+ * so does who waits for it. The one that is too many does nothing. 0: so few threads cannot be put to sleep.
+ */
+static int sleepy(int threads) { return threads > cpus ? threads : threads == cpus ? cpus + 1 : 0; }
+
+/* The team for a call that one thread would take `time` for, and its record; NULL: one thread. */
+static fd_record *choose(int threads, int64_t time, int64_t start, int *team) {
+    const int64_t saving = time / threads * (threads - 1), worth = sleepy(threads) ? WORTH_WAKING : WORTH_SPINNING;
+    const int busy = start - atomic_load_explicit(&busy_since, memory_order_relaxed) > FOR_A_WHILE;
+    fd_record *record = NULL;
+    *team = threads;
+    if (busy && (time < LONG || !sleepy(threads)))
+        record = &spinning;
+    else if (saving > worth && !sleepy(threads))
+        record = &spinning;
+    if (record && fd_record_pause(record, start) == 0)
+        return record;
+    *team = sleepy(threads);
+    return *team && saving > worth && fd_record_pause(&sleeping, start) == 0 ? &sleeping : NULL;
+}
+
+static void timed(int threads, size_t units, fd_body *body, const void *job) {
+    const int64_t start = now();
+    fd_alone *one = alone_of(body, units);
+    int64_t time = fd_alone_time(one, (int64_t)units);
+    int team = 0;
+    if (start - atomic_load_explicit(&last_end, memory_order_relaxed) > AT_ONCE)
+        atomic_store_explicit(&busy_since, start, memory_order_relaxed);
+    fd_record *record = choose(threads, time, start, &team);
+    if (record) {
+        const int64_t seen = in_team(team, threads, units, body, job), stop = now();
+        fd_record_note(record, stop, (seen < time ? seen : time) - (stop - start));
+        atomic_store_explicit(&last_end, stop, memory_order_relaxed);
+    } else {
+        body(job, 0, units);
+        const int64_t stop = now();
+        fd_alone_note(one, (int64_t)units, stop - start);
+        atomic_store_explicit(&last_end, stop, memory_order_relaxed);
+    }
+}
 
 int fd_has_openmp(void) { return 1; }
 
@@ -31,14 +151,7 @@ void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
         body(job, 0, units);
         return;
     }
-#pragma omp parallel num_threads(threads)
-    {
-        /* The team may be smaller than asked, as in a nested region. Written so that no product overflows. */
-        const size_t team = (size_t)omp_get_num_threads(), me = (size_t)omp_get_thread_num();
-        const size_t share = units / team, rest = units % team;
-        const size_t begin = me * share + (me < rest ? me : rest);
-        body(job, begin, begin + share + (me < rest));
-    }
+    timed(threads, units, body, job);
 }
 
 #else

@@ -11,7 +11,10 @@ static inline int fd_useful(int threads, size_t n, size_t share) {
 
 typedef void fd_body(const void *job, size_t begin, size_t end);
 
-/* Calls body on consecutive ranges that cover [0, units), one a thread, on at most `threads` threads. */
+/*
+ * Calls body on ranges that cover [0, units), each unit once, on at most `threads` threads: on fewer where threads do
+ * not pay at the moment.
+ */
 void fd_parallel(int threads, size_t units, fd_body *body, const void *job);
 
 #endif

@@ -1,0 +1,44 @@
+/*
+ * Units of work shared out: each thread has a range of its own, which it takes in chunks from the front; who is done
+ * early helps the others from the back of theirs. So on a quiet machine each core works on the same part from call to
+ * call, which its cache still holds, and nobody waits for a thread that has no core.
+ */
+#ifndef FD_RANGES_H
+#define FD_RANGES_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FD_RANGES = 64, FD_CHUNKS = 32 }; /* threads beyond so many share ranges */
+
+typedef struct {
+    _Alignas(64) _Atomic uint64_t left; /* chunks: the first that is left, and above it, 32 bits up, the end */
+    size_t begin, end, chunk;           /* in units */
+} fd_range;
+
+/* Part i of n equal ones of so many units. Written so that no product overflows. */
+static inline fd_range fd_range_of(size_t units, size_t i, size_t n) {
+    const size_t share = units / n, rest = units % n, own = share + (i < rest);
+    const size_t begin = i * share + (i < rest ? i : rest), chunk = own / FD_CHUNKS + 1;
+    return (fd_range){(uint64_t)((own + chunk - 1) / chunk) << 32, begin, begin + own, chunk};
+}
+
+/* The next chunk's units [*begin, *end), from the front or from the back; 0 where none is left. */
+static inline int fd_take(fd_range *range, int front, size_t *begin, size_t *end) {
+    uint64_t left = atomic_load_explicit(&range->left, memory_order_relaxed), next;
+    size_t chunk;
+    do {
+        const uint32_t first = (uint32_t)left, last = (uint32_t)(left >> 32);
+        if (first == last)
+            return 0;
+        chunk = front ? first : last - 1;
+        next = front ? left + 1 : left - (UINT64_C(1) << 32);
+    } while (!atomic_compare_exchange_weak_explicit(&range->left, &left, next, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    *begin = range->begin + chunk * range->chunk;
+    *end = range->end - *begin < range->chunk ? range->end : *begin + range->chunk;
+    return 1;
+}
+
+#endif
