@@ -80,21 +80,25 @@ static size_t drain(fd_range *ranges, int count, int me, fd_body *body, const vo
 static int64_t in_team(int team, int threads, size_t units, fd_body *body, const void *job) {
     fd_range ranges[FD_RANGES];
     const int count = threads < FD_RANGES ? threads : FD_RANGES;
+    const int64_t start = now();
     int64_t working = 0;
     size_t own = 0;
+    _Atomic int arrived = 1; /* the first to come work: a thread that has no core yet is not waited for */
     for (int i = 0; i < count; i++)
         ranges[i] = fd_range_of(units, (size_t)i, (size_t)count);
 #pragma omp parallel num_threads(team)
     {
-        const int me = omp_get_thread_num();
-        if (me == 0) {
-            const int64_t start = now();
-            own = drain(ranges, count, me, body, job);
-            working = now() - start;
-        } else if (me < threads)
-            drain(ranges, count, me, body, job);
+        if (omp_get_thread_num() == 0) {
+            const int64_t first = now();
+            own = drain(ranges, count, 0, body, job);
+            working = now() - first;
+        } else {
+            const int me = atomic_fetch_add_explicit(&arrived, 1, memory_order_relaxed);
+            if (me < threads)
+                drain(ranges, count, me, body, job);
+        }
     }
-    return own ? (int64_t)((double)working / (double)own * (double)units) : INT64_MAX;
+    return own ? (int64_t)((double)working / (double)own * (double)units) : now() - start;
 }
 
 /*
