@@ -58,6 +58,16 @@ int fd_max_threads(void);
 /* Whether the library was built with OpenMP. */
 int fd_has_openmp(void);
 
+/*
+ * Calls take fewer threads than they may where a team costs more than it saves: beside busy processes, beside another
+ * library's threads, for short calls that come now and then. For how many seconds yet some calls take one thread
+ * because the last ones in a team lost time; 0 where threads pay. csrc/parallel.c says how it is measured.
+ */
+double fd_threads_pause(void);
+
+/* Whether all calls of the process take as many threads as they may, paying or not: for tests and benchmarks. */
+void fd_threads_always(int always);
+
 /* The compiler that built the library, as "gcc 12.2.0". */
 const char *fd_compiler(void);
 

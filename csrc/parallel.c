@@ -16,6 +16,7 @@
  *
  * Each kind of team has its record, of what calls saved by it; see record.h.
  */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "parallel.h"
 
 #include <pthread.h>
@@ -44,6 +45,7 @@ static int forked, cpus;
 static fd_alone alone[KINDS]; /* calls of a kind do the same to about as many units */
 static fd_record spinning, sleeping;
 static _Atomic int64_t last_end, busy_since; /* when the last call ended; since when they come at once */
+static _Atomic int always;
 
 static void note_fork(void) { forked = 1; }
 
@@ -155,8 +157,18 @@ void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
         body(job, 0, units);
         return;
     }
-    timed(threads, units, body, job);
+    if (atomic_load_explicit(&always, memory_order_relaxed))
+        in_team(threads, threads, units, body, job);
+    else
+        timed(threads, units, body, job);
 }
+
+double fd_threads_pause(void) {
+    const int64_t start = now(), a = fd_record_pause(&spinning, start), b = fd_record_pause(&sleeping, start);
+    return (double)(a > b ? a : b) * 1e-9;
+}
+
+void fd_threads_always(int on) { atomic_store_explicit(&always, on, memory_order_relaxed); }
 
 #else
 
@@ -168,5 +180,9 @@ void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
     (void)threads;
     body(job, 0, units);
 }
+
+double fd_threads_pause(void) { return 0; }
+
+void fd_threads_always(int on) { (void)on; }
 
 #endif

@@ -34,8 +34,8 @@ static inline int fd_take(fd_range *range, int front, size_t *begin, size_t *end
             return 0;
         chunk = front ? first : last - 1;
         next = front ? left + 1 : left - (UINT64_C(1) << 32);
-    } while (!atomic_compare_exchange_weak_explicit(&range->left, &left, next, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&range->left, &left, next, memory_order_relaxed, memory_order_relaxed));
     *begin = range->begin + chunk * range->chunk;
     *end = range->end - *begin < range->chunk ? range->end : *begin + range->chunk;
     return 1;

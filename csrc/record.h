@@ -58,9 +58,9 @@ static inline void fd_record_note(fd_record *record, int64_t now, int64_t saved)
         kept = FD_BALANCE_MOST;
         atomic_store_explicit(&record->failures, 0, memory_order_relaxed);
     } else if (balance < FD_BALANCE_LEAST) {
-        const int failures = atomic_fetch_add_explicit(&record->failures, 1, memory_order_relaxed);
+        const int before = atomic_fetch_add_explicit(&record->failures, 1, memory_order_relaxed);
         int64_t pause = -balance * FD_PAUSE_FACTOR;
-        for (int i = 0; i < failures && pause < FD_PAUSE_MOST; i++)
+        for (int i = 0; i < before && pause < FD_PAUSE_MOST; i++)
             pause = pause < FD_PAUSE_MOST / 2 ? 2 * pause : FD_PAUSE_MOST;
         kept = 0;
         atomic_store_explicit(&record->until, now + pause, memory_order_relaxed);

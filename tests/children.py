@@ -12,6 +12,7 @@ import numpy as np
 import fastdrop as fd
 
 LARGE = 2**20 + 4097  # elements that are worth a team of threads
+fd._core.binding.set_threads_always(True)  # in spawned children too
 
 
 def digest(*arrays):

@@ -20,6 +20,8 @@ THREADS = (1, 2, 3, 7)
 KEY = reference.key_from_seed(8)
 GUARD = 0xA5
 
+fd._core.binding.set_threads_always(True)  # else few calls of a test would wake a team
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):

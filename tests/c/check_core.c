@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
         portable = fd_backend_at(i); /* the last */
     signal(SIGSEGV, crashed);
     signal(SIGILL, crashed);
+    fd_threads_always(1);
     make_oracle();
     make_fences();
     printf("%s, %s\n", fd_compiler(), fd_has_openmp() ? "OpenMP" : "serial");
@@ -43,6 +44,7 @@ int main(int argc, char **argv) {
         check_residual();
         check_samples();
         check_packed();
+        check_threads();
         printf("backend %s %ld %s\n", fd_backend_name(backend), cases, failures ? "FAILED" : "ok");
         all_failures += failures;
     }

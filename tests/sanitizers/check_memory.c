@@ -114,6 +114,7 @@ int main(int argc, char **argv) {
     const char *mode = argc > 1 ? argv[1] : "pages", *only = argc > 2 ? argv[2] : NULL;
     for (int i = 0; fd_backend_at(i); i++)
         portable = fd_backend_at(i); /* the last */
+    fd_threads_always(1);
     if (strcmp(mode, "pages") == 0) {
         signal(SIGSEGV, crashed);
         signal(SIGBUS, crashed);

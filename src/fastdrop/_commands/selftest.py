@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.binding import backend, backends, get_num_threads, set_backend, set_num_threads
+from .._core.binding import backend, backends, get_num_threads, set_backend, set_num_threads, set_threads_always
 from .._core.dropout import dropout, dropout_backward
 from .._core.rng import Rng
 from .._version import __version__
@@ -92,6 +92,7 @@ def _sha256(bits: bytes) -> str:
 
 def _long_mask(key: list[str], stream: str, p: str, start: str, n: int, sha256: str) -> bool:
     threads = get_num_threads()
+    set_threads_always(True)
     try:
         for number in THREADS:
             set_num_threads(number)
@@ -99,6 +100,7 @@ def _long_mask(key: list[str], stream: str, p: str, start: str, n: int, sha256: 
                 return False
     finally:
         set_num_threads(threads)
+        set_threads_always(False)
     return True
 
 

@@ -1,11 +1,22 @@
 from contextlib import AbstractContextManager
 from typing import SupportsIndex, TypedDict
 
-_Build = TypedDict("_Build", {"compiler": str, "openmp": bool, "threads source": str, "backend reason": str})
+_Build = TypedDict(
+    "_Build",
+    {
+        "compiler": str,
+        "openmp": bool,
+        "threads source": str,
+        "threads pause": float,
+        "backend reason": str,
+        "prefetch": bool,
+    },
+)
 
 def backends() -> list[str]: ...
 def backend() -> str: ...
 def set_backend(name: str) -> None: ...
+def set_threads_always(always: bool) -> None: ...
 def set_num_threads(n: SupportsIndex) -> None: ...
 def num_threads(n: SupportsIndex) -> AbstractContextManager[None]: ...
 def get_num_threads() -> int: ...

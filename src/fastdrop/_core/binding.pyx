@@ -13,7 +13,8 @@ from .c_fastdrop cimport (
     FD_BIAS_SLACK, fd_apply, fd_axis, fd_backend_at, fd_backend_name, fd_backend_supported, fd_bias_parts,
     fd_bias_residual, fd_bias_residual_backward, fd_bits, fd_compiler, fd_draw, fd_draw_init, fd_draw_init_array,
     fd_dropout, fd_fold_in, fd_gather, fd_has_openmp, fd_itemsize, fd_max_threads, fd_p_array, fd_p_array_copy,
-    fd_p_array_of, fd_part, fd_run, fd_run_default, fd_samples_part, fd_scatter, fd_sgd_step)
+    fd_p_array_of, fd_part, fd_run, fd_run_default, fd_samples_part, fd_scatter, fd_sgd_step,
+    fd_threads_always, fd_threads_pause)
 from .arguments cimport is_real, with_axis
 
 from .arguments import natural

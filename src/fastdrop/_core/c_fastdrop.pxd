@@ -15,10 +15,13 @@ cdef extern from "fastdrop.h" nogil:
         const fd_backend *backend
         int threads
         size_t cache_bytes
+        int prefetch
 
     fd_run fd_run_default()
     int fd_max_threads()
     int fd_has_openmp()
+    double fd_threads_pause()
+    void fd_threads_always(int always)
     const char *fd_compiler()
 
     ctypedef struct fd_key:

@@ -21,6 +21,12 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def _whether_threads_pay(pause: float) -> str:
+    if pause > 0:
+        return f"not at the moment: the last calls lost time by them; tried again in {pause:.2f} s"
+    return "yes, as far as calls have shown"
+
+
 @overload
 @public
 def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
@@ -30,6 +36,10 @@ def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
 @public
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """Show versions, compiler, OpenMP, threads and backends.
+
+    ``threads: pay`` tells how calls fare at the moment: where the last ones in several threads took longer than one
+    thread would have, since other work holds the processor's cores, calls take one thread for up to half a second, and
+    then try again. ``prefetch`` tells whether arrays beyond the cache are fetched ahead.
 
     Parameters
     ----------
@@ -58,12 +68,15 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
             "enabled": build["openmp"],
             "why": "the compiler has it" if build["openmp"] else "the compiler had none: one thread only",
         },
-        "threads": {"count": binding.get_num_threads(), "source": build["threads source"]},
+        "threads": {"count": binding.get_num_threads(), "source": build["threads source"], "pay": _whether_threads_pay(build["threads pause"])},
         "backends": {
             "available": binding.backends(),
             "in use": binding.backend(),
             "why": build["backend reason"],
         },
+        "prefetch": (
+            "on: measured to pay on this processor" if build["prefetch"] else "off: not measured to pay on this processor"
+        ),
         "processor": _processor(),
     }
     if mode == "dicts":

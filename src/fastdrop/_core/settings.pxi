@@ -51,6 +51,11 @@ def set_backend(str name):
     settings.backend = fd_backend_at(i)
 
 
+def set_threads_always(bint always):
+    """Whether calls take all their threads, paying or not: for tests and benchmarks, since the masks are the same."""
+    fd_threads_always(always)
+
+
 @public
 def set_num_threads(n):
     """Set how many threads a call may use, in the whole process.
@@ -154,7 +159,9 @@ def build():
         "compiler": fd_compiler().decode(),
         "openmp": bool(fd_has_openmp()),
         "threads source": source,
+        "threads pause": fd_threads_pause(),
         "backend reason": backend_reason,
+        "prefetch": bool(settings.prefetch),
     }
 
 
