@@ -32,7 +32,6 @@
 
 /* Nanoseconds. Measured on 2 cores of a virtual machine: benchmarks/README.md. */
 enum {
-    AT_ONCE = 50000,           /* a caller that comes back within it has left no room for anybody's threads */
     FOR_A_WHILE = 100000000,   /* twenty times as long as the threads may go on spinning after the last call */
     WORTH_WAKING = 150000,     /* what a team must save to be woken: two to three times what waking takes */
     WORTH_SPINNING = 10000000, /* the same of one that cannot be put to sleep: as long as it may spin afterwards */
@@ -44,7 +43,7 @@ enum { KINDS = 256 };
 static int forked, cpus;
 static fd_alone alone[KINDS]; /* calls of a kind do the same to about as many units */
 static fd_record spinning, sleeping;
-static _Atomic int64_t last_end, busy_since; /* when the last call ended; since when they come at once */
+static fd_streak streak;
 static _Atomic int always;
 
 static void note_fork(void) { forked = 1; }
@@ -112,37 +111,31 @@ static int sleepy(int threads) { return threads > cpus ? threads : threads == cp
 
 /* The team for a call that one thread would take `time` for, and its record; NULL: one thread. */
 static fd_record *choose(int threads, int64_t time, int64_t start, int *team) {
-    const int64_t saving = time / threads * (threads - 1), worth = sleepy(threads) ? WORTH_WAKING : WORTH_SPINNING;
-    const int busy = start - atomic_load_explicit(&busy_since, memory_order_relaxed) > FOR_A_WHILE;
-    fd_record *record = NULL;
+    const int asleep = sleepy(threads), close = fd_streak_length(&streak, start) > FOR_A_WHILE;
+    const int64_t saving = time / threads * (threads - 1);
+    const int spin = asleep ? close && time < LONG : close || saving > WORTH_SPINNING;
     *team = threads;
-    if (busy && (time < LONG || !sleepy(threads)))
-        record = &spinning;
-    else if (saving > worth && !sleepy(threads))
-        record = &spinning;
-    if (record && fd_record_pause(record, start) == 0)
-        return record;
-    *team = sleepy(threads);
-    return *team && saving > worth && fd_record_pause(&sleeping, start) == 0 ? &sleeping : NULL;
+    if (spin && time > 0 && fd_record_pause(&spinning, start) == 0)
+        return &spinning;
+    *team = asleep;
+    return asleep && saving > WORTH_WAKING && fd_record_pause(&sleeping, start) == 0 ? &sleeping : NULL;
 }
 
 static void timed(int threads, size_t units, fd_body *body, const void *job) {
     const int64_t start = now();
     fd_alone *one = alone_of(body, units);
-    int64_t time = fd_alone_time(one, (int64_t)units);
+    const int64_t time = fd_alone_time(one, (int64_t)units);
     int team = 0;
-    if (start - atomic_load_explicit(&last_end, memory_order_relaxed) > AT_ONCE)
-        atomic_store_explicit(&busy_since, start, memory_order_relaxed);
     fd_record *record = choose(threads, time, start, &team);
     if (record) {
         const int64_t seen = in_team(team, threads, units, body, job), stop = now();
         fd_record_note(record, stop, (seen < time ? seen : time) - (stop - start));
-        atomic_store_explicit(&last_end, stop, memory_order_relaxed);
+        fd_streak_end(&streak, stop);
     } else {
         body(job, 0, units);
         const int64_t stop = now();
         fd_alone_note(one, (int64_t)units, stop - start);
-        atomic_store_explicit(&last_end, stop, memory_order_relaxed);
+        fd_streak_end(&streak, stop);
     }
 }
 

@@ -1,6 +1,7 @@
 /*
- * What was measured about threads: how long one thread takes, and what a team saved. Times are nanoseconds of a clock
- * that the caller reads, so nothing here depends on the machine. Concurrent calls may lose one another's notes.
+ * What was measured about threads: how long one thread takes, what a team saved, how close calls follow. Times are
+ * nanoseconds of a clock that the caller reads, so nothing here depends on the machine. Concurrent calls may lose one
+ * another's notes.
  */
 #ifndef FD_RECORD_H
 #define FD_RECORD_H
@@ -66,6 +67,31 @@ static inline void fd_record_note(fd_record *record, int64_t now, int64_t saved)
         atomic_store_explicit(&record->until, now + pause, memory_order_relaxed);
     }
     atomic_store_explicit(&record->balance, kept, memory_order_relaxed);
+}
+
+/*
+ * For how long a caller has done little but call. A break of more than 50 us takes twenty times its length off, so that
+ * now and then the system may interrupt.
+ */
+typedef struct {
+    _Atomic int64_t end, since; /* of the last call; of the streak */
+} fd_streak;
+
+enum { FD_BREAK = 50000, FD_BREAK_FACTOR = 20, FD_STREAK_MOST = 110000000 };
+
+/* How long it is as a call begins. */
+static inline int64_t fd_streak_length(fd_streak *streak, int64_t now) {
+    const int64_t pause = now - atomic_load_explicit(&streak->end, memory_order_relaxed);
+    int64_t length = now - atomic_load_explicit(&streak->since, memory_order_relaxed);
+    length = length < FD_STREAK_MOST ? length : FD_STREAK_MOST;
+    if (pause > FD_BREAK)
+        length = pause < length / FD_BREAK_FACTOR ? length - pause * FD_BREAK_FACTOR : 0;
+    atomic_store_explicit(&streak->since, now - length, memory_order_relaxed);
+    return length;
+}
+
+static inline void fd_streak_end(fd_streak *streak, int64_t now) {
+    atomic_store_explicit(&streak->end, now, memory_order_relaxed);
 }
 
 #endif

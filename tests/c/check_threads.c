@@ -128,6 +128,26 @@ static void check_alone(void) {
         fail("time after the work became slower", (size_t)time);
 }
 
+/* Calls close upon one another add up; a short break costs little of it, a long one all. */
+static void check_streak(void) {
+    enum { CALL = 100000 };
+    fd_streak streak = {0};
+    int64_t at = INT64_C(1000000) * MS;
+    if (!begin("threads-streak"))
+        return;
+    for (int i = 0; i < 1000; i++, at += CALL) {
+        if (fd_streak_length(&streak, at + 50000) != i * INT64_C(150000) && i * INT64_C(150000) < 110 * MS)
+            fail("length", (size_t)i);
+        at += 50000;
+        fd_streak_end(&streak, at + CALL);
+    }
+    if (fd_streak_length(&streak, at + 1 * MS) != 90 * MS)
+        fail("length after a break", 0);
+    fd_streak_end(&streak, at + 2 * MS);
+    if (fd_streak_length(&streak, at + 7 * MS) != 0)
+        fail("length after a long break", 0);
+}
+
 typedef struct {
     double work, wait; /* seconds a unit takes, and a thread that is not the caller's takes too long */
     _Atomic int helpers;
@@ -176,5 +196,6 @@ void check_threads(void) {
     check_helping();
     check_record();
     check_alone();
+    check_streak();
     check_choice();
 }
