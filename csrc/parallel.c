@@ -78,10 +78,9 @@ static size_t drain(fd_range *ranges, int count, int me, fd_body *body, const vo
 }
 
 /* On a team of which `threads` work; how long one thread would have taken, as far as this one can tell. */
-static int64_t in_team(int team, int threads, size_t units, fd_body *body, const void *job) {
+static int64_t in_team(int team, int threads, size_t units, fd_body *body, const void *job, int64_t start) {
     fd_range ranges[FD_RANGES];
     const int count = threads < FD_RANGES ? threads : FD_RANGES;
-    const int64_t start = now();
     int64_t working = 0;
     size_t own = 0;
     _Atomic int arrived = 1; /* the first to come work: a thread that has no core yet is not waited for */
@@ -128,7 +127,7 @@ static void timed(int threads, size_t units, fd_body *body, const void *job) {
     int team = 0;
     fd_record *record = choose(threads, time, start, &team);
     if (record) {
-        const int64_t seen = in_team(team, threads, units, body, job), stop = now();
+        const int64_t seen = in_team(team, threads, units, body, job, start), stop = now();
         fd_record_note(record, stop, (seen < time ? seen : time) - (stop - start));
         fd_streak_end(&streak, stop);
     } else {
@@ -151,7 +150,7 @@ void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
         return;
     }
     if (atomic_load_explicit(&always, memory_order_relaxed))
-        in_team(threads, threads, units, body, job);
+        in_team(threads, threads, units, body, job, now());
     else
         timed(threads, units, body, job);
 }

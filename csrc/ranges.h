@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FD_RANGES = 64, FD_CHUNKS = 32 }; /* threads beyond so many share ranges */
+enum { FD_RANGES = 64, FD_CHUNKS = 8 }; /* threads beyond so many share ranges */
 
 typedef struct {
     _Alignas(64) _Atomic uint64_t left; /* chunks: the first that is left, and above it, 32 bits up, the end */
@@ -24,13 +24,16 @@ static inline fd_range fd_range_of(size_t units, size_t i, size_t n) {
     return (fd_range){(uint64_t)((own + chunk - 1) / chunk) << 32, begin, begin + own, chunk};
 }
 
-/* The next chunk's units [*begin, *end), from the front or from the back; 0 where none is left. */
+/*
+ * The next chunk's units [*begin, *end), from the front or from the back; 0 where none is left. The last chunk is left
+ * to a thread that is at work on its range: fetching it from the other core's cache takes longer than that thread does.
+ */
 static inline int fd_take(fd_range *range, int front, size_t *begin, size_t *end) {
     uint64_t left = atomic_load_explicit(&range->left, memory_order_relaxed), next;
     size_t chunk;
     do {
         const uint32_t first = (uint32_t)left, last = (uint32_t)(left >> 32);
-        if (first == last)
+        if (first == last || (!front && first > 0 && first + 1 == last))
             return 0;
         chunk = front ? first : last - 1;
         next = front ? left + 1 : left - (UINT64_C(1) << 32);
