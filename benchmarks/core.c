@@ -9,6 +9,7 @@
  * `quick` is one size and few repetitions, which shows that it runs; WORK is the name of a kind of row. The array
  * begins at a page of 2 MiB, or 16 bytes behind one, as NumPy allocates: the roof is that of the same array. Each row
  * is checked before it is timed, by the same call: portable C has to give the same bytes.
+ * Threads are always taken. Last come rows of prefetching: median time ratios off / on of neighbouring calls.
  *
  * A row: the roof's median in ns per element, and the median of the ratios roof / fastdrop of neighbouring calls, over
  * the repetitions in which the roof was within 15 % of its fastest: the others shared the processor with somebody.
@@ -125,6 +126,30 @@ static void measure(kind what, size_t n, double p, int threads, int repetitions,
            ratio[kept / 2], ratio[kept / 4], ratio[kept * 3 / 4], kept, repetitions);
 }
 
+/* Prefetching on and off in turn, in a new order each time. */
+static void compare_prefetch(kind what, size_t n, double p, int threads, int repetitions, float *x, uint8_t *bits) {
+    fd_run run = fd_run_default();
+    double ratio[REPETITIONS];
+    run.threads = threads;
+    for (int r = 0; r < repetitions; r++) {
+        double took[2];
+        for (int i = 0; i < 2; i++) {
+            run.prefetch = (r + i) % 2;
+            const fd_draw draw = fd_draw_init((fd_key){1, 2}, (uint64_t)(2 * r + i), p);
+            const double start = now();
+            if (what == BACKWARD)
+                apply(&run, what, n, bits, x);
+            else
+                fd_dropout(&run, &draw, FD_F32, 0, n, &VALUES, x, x, bits);
+            took[run.prefetch] = now() - start;
+        }
+        ratio[r] = took[0] / took[1];
+    }
+    qsort(ratio, (size_t)repetitions, sizeof *ratio, ascending);
+    printf("prefetch, %-9s %6zu Ki  p=%.1f  %d threads  off / on %.3f  (%.3f - %.3f)\n", names[what], n / KI, p,
+           threads, ratio[repetitions / 2], ratio[repetitions / 4], ratio[repetitions * 3 / 4]);
+}
+
 int main(int argc, char **argv) {
     static const size_t sizes[] = {64 * KI, 4 * MI, 64 * MI};
     uint8_t *memory = aligned_alloc(2 * MI, 66 * MI * sizeof(float));
@@ -134,6 +159,7 @@ int main(int argc, char **argv) {
     if (!memory || !bits)
         return 1;
     madvise(memory, 66 * MI * sizeof(float), MADV_HUGEPAGE); /* as NumPy does */
+    fd_threads_always(1);
     printf("%s, %s\n", fd_backend_name(run.backend), fd_compiler());
     for (kind what = FORWARD; what < KINDS; what++)
         for (int s = 0; s < (quick ? 1 : 3); s++)
@@ -148,6 +174,12 @@ int main(int argc, char **argv) {
                         measure(what, sizes[s], p / 10.0, threads, quick ? 5 : REPETITIONS,
                                 (float *)(void *)(memory + offset), bits);
                 }
+    for (int s = 1; s < (quick ? 1 : 3); s++)
+        for (int threads = 1; threads <= run.threads; threads += run.threads > 1 ? run.threads - 1 : 1)
+            for (int p = 1; p <= 5; p += 4)
+                for (kind what = FORWARD; what <= BACKWARD; what += BACKWARD - FORWARD)
+                    if (argc == 1 || strcmp(argv[1], "prefetch") == 0)
+                        compare_prefetch(what, sizes[s], p / 10.0, threads, REPETITIONS, (float *)memory, bits);
     free(memory);
     free(bits);
     return 0;
