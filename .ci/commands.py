@@ -43,6 +43,7 @@ SHORT = {
     ),
     r"python benchmarks/scaling\.py": "sed 's/range(6, 27)/range(6, 9)/' benchmarks/scaling.py | python -",
     r"python benchmarks/family\.py": "sed 's/^ROUNDS, /ROUNDS = 1; _, /' benchmarks/family.py | python -",
+    r"python benchmarks/busy\.py.*": "python benchmarks/busy.py --quick --no-peers",
     r"python benchmarks/footprint\.py": "sed 's/range(21)/range(3)/; s/, 1 << 26//' benchmarks/footprint.py | python -",
     r"python benchmarks/thinned\.py": (
         "sed 's/^SEEDS, EPOCHS, RATE = 5, 300/SEEDS, EPOCHS, RATE = 2, 2/; s/1e-4, 31$/1e-4, 5/' benchmarks/thinned.py "
