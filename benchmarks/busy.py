@@ -102,7 +102,7 @@ def in_turn(calls, sizes, seconds, rounds):
         x, seen = np.ones(n, np.float32), {contender: ([], [], []) for contender in calls}
         for _ in range(rounds):
             for contender, call in calls.items():
-                steps = [lambda call=call: call(x), lambda: np.matmul(a, b, out=product)]
+                steps = [lambda call=call, x=x: call(x), lambda: np.matmul(a, b, out=product)]
                 steps.append(lambda steps=tuple(steps): [step() for step in steps])
                 for step, times in zip(steps, seen[contender], strict=True):
                     time.sleep(0.03)  # until the threads of the step before sleep
@@ -110,7 +110,8 @@ def in_turn(calls, sizes, seconds, rounds):
                     times.append(median_time(step, seconds))
         for contender, times in seen.items():
             dropout, alone, both = map(statistics.median, times)
-            print(f"| {name} | {contender} | {dropout:,.0f} | {alone:,.0f} | {both:,.0f} | {both / (dropout + alone):.2f} |")
+            figures = f"{dropout:,.0f} | {alone:,.0f} | {both:,.0f} | {both / (dropout + alone):.2f}"
+            print(f"| {name} | {contender} | {figures} |", flush=True)
 
 
 def main():

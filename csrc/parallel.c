@@ -33,7 +33,7 @@
 /* Nanoseconds. Measured on 2 cores of a virtual machine: benchmarks/README.md. */
 enum {
     FOR_A_WHILE = 100000000,   /* twenty times as long as the threads may go on spinning after the last call */
-    WORTH_WAKING = 150000,     /* what a team must save to be woken: two to three times what waking takes */
+    WORTH_WAKING = 250000,     /* what a team must save to be woken: five times what waking takes */
     WORTH_SPINNING = 10000000, /* the same of one that cannot be put to sleep: as long as it may spin afterwards */
     LONG = 3000000             /* one thread's time from which on waking a team is no matter */
 };

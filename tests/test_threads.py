@@ -4,6 +4,8 @@ import importlib.util
 import itertools
 import os
 import pickle
+import platform
+import re
 import signal
 import sys
 import threading
@@ -232,6 +234,39 @@ def test_an_interrupt_leaves_a_call_whole(alarms):
         assert shared.counter - before in (0, 1)
         np.testing.assert_array_equal(y, want)
     assert shared.counter > 0
+
+
+# Whether they pay
+
+
+@pytest.mark.parametrize(("pause", "says"), [(0.0, "yes, "), (0.314, "not at the moment: .* again in 0.31 s")])
+def test_show_config_tells_whether_threads_pay(pause, says, monkeypatch):
+    build = fd._core.binding.build()
+    monkeypatch.setattr(fd._core.binding, "build", lambda: build | {"threads pause": pause})
+    assert re.match(says, fd.show_config(mode="dicts")["threads"]["pay"])
+
+
+def test_masks_do_not_depend_on_whether_threads_pay():
+    fd.set_num_threads(2)
+    always = [threaded(seed) for seed in range(3)]
+    fd._core.binding.set_threads_always(False)
+    try:
+        assert [[threaded(seed) for seed in range(3)] for _ in range(40)] == [always] * 40
+    finally:
+        fd._core.binding.set_threads_always(True)
+
+
+def test_show_config_tells_of_prefetching():
+    """On for the processors that benchmarks/README.md names: AMD's family 25, models 0 to 15."""
+    cpu = {}
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            cpu = dict(re.findall(r"^(vendor_id|cpu family|model)\s*: (\S+)$", file.read(), re.M))
+    if platform.machine() == "x86_64" and not cpu:
+        pytest.skip("nothing here says which processor it is")
+    zen3 = (cpu.get("vendor_id"), cpu.get("cpu family")) == ("AuthenticAMD", "25") and int(cpu["model"]) < 16
+    says = ("on: " if zen3 else "off: not ") + "measured to pay on this processor"
+    assert fd.show_config(mode="dicts")["prefetch"] == says
 
 
 # How many threads

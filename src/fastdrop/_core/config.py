@@ -68,15 +68,17 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
             "enabled": build["openmp"],
             "why": "the compiler has it" if build["openmp"] else "the compiler had none: one thread only",
         },
-        "threads": {"count": binding.get_num_threads(), "source": build["threads source"], "pay": _whether_threads_pay(build["threads pause"])},
+        "threads": {
+            "count": binding.get_num_threads(),
+            "source": build["threads source"],
+            "pay": _whether_threads_pay(build["threads pause"]),
+        },
         "backends": {
             "available": binding.backends(),
             "in use": binding.backend(),
             "why": build["backend reason"],
         },
-        "prefetch": (
-            "on: measured to pay on this processor" if build["prefetch"] else "off: not measured to pay on this processor"
-        ),
+        "prefetch": ("on:" if build["prefetch"] else "off: not") + " measured to pay on this processor",
         "processor": _processor(),
     }
     if mode == "dicts":
