@@ -251,7 +251,7 @@ def test_masks_do_not_depend_on_whether_threads_pay():
     always = [threaded(seed) for seed in range(3)]
     fd._core.binding.set_threads_always(False)
     try:
-        assert [[threaded(seed) for seed in range(3)] for _ in range(40)] == [always] * 40
+        assert [[threaded(seed) for seed in range(3)] for _ in range(12)] == [always] * 12
     finally:
         fd._core.binding.set_threads_always(True)
 
