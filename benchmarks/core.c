@@ -179,7 +179,7 @@ int main(int argc, char **argv) {
             for (int p = 1; p <= 5; p += 4)
                 for (kind what = FORWARD; what <= BACKWARD; what += BACKWARD - FORWARD)
                     if (argc == 1 || strcmp(argv[1], "prefetch") == 0)
-                        compare_prefetch(what, sizes[s], p / 10.0, threads, REPETITIONS, (float *)memory, bits);
+                        compare_prefetch(what, sizes[s], p / 10.0, threads, REPETITIONS, (float *)(void *)memory, bits);
     free(memory);
     free(bits);
     return 0;
