@@ -102,8 +102,8 @@ static int64_t in_team(int team, int threads, size_t units, fd_body *body, const
 }
 
 /*
- * GNU's threads spin a hundred times instead of 300,000 where there are more of them than processors (do_spin in
- * libgomp/config/linux/wait.h, gomp_managed_threads): a team that is one larger than the machine sleeps at once, and
+ * GNU's threads spin a hundred times instead of 300,000 where there are more of them than processors (do_spin and
+ * gomp_managed_threads in libgomp's sources for Linux): a team that is one larger than the machine sleeps at once, and
  * so does who waits for it. The one that is too many does nothing. 0: so few threads cannot be put to sleep.
  */
 static int sleepy(int threads) { return threads > cpus ? threads : threads == cpus ? cpus + 1 : 0; }
