@@ -580,6 +580,7 @@ class Interrupted(Exception):
 
 
 LONG = 2**24 + 4099  # doubles: a part and a bit
+HALVES = 2**26 + 4099  # float16: likewise, and a part takes portable C far longer than the time to the signal
 
 
 def interrupted(call):
@@ -610,19 +611,19 @@ LONG_CALLS = {
     "array p": lambda x, r, out: fd.dropout(x.reshape(-1, 1), [0.1], rng=r, out=out.reshape(-1, 1), store="recipe"),
     "fused": lambda x, r, out: fd.bias_dropout_residual(x, None, x, 0.1, rng=r, out=out, store="recipe"),
     "alpha": lambda x, r, out: fd.alpha_dropout(x, 0.1, rng=r, out=out, store="recipe"),
-    "mc": lambda x, r, out: fd.mc_dropout(x[: LONG // 7], 0.1, 7, rng=r, out=out[: LONG // 7 * 7].reshape(7, -1)),
+    "mc": lambda x, r, out: fd.mc_dropout(x[: x.size // 7], 0.1, 7, rng=r, out=out[: x.size // 7 * 7].reshape(7, -1)),
 }
 
 
 @pytest.mark.parametrize("name", LONG_CALLS)
-def test_a_signal_ends_a_long_call_between_its_parts(name, long):
+def test_a_signal_ends_a_long_call_between_its_parts(name):
     """What comes last has not been written; the stream is taken."""
-    r, out = fd.Rng(5), np.full(LONG, 7.0)
+    r, x, out = fd.Rng(5), np.ones(HALVES, np.float16), np.full(HALVES, 7, np.float16)
     fd.set_num_threads(1)
     old = fd.backend()
     fd._core.binding.set_backend("portable")
     try:
-        interrupted(lambda: LONG_CALLS[name](long, r, out))
+        interrupted(lambda: LONG_CALLS[name](x, r, out))
     finally:
         fd._core.binding.set_backend(old)
     assert (out[:9] if name == "strided" else out[-9:]).tolist() == [7] * 9
