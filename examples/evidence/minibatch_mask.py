@@ -134,7 +134,7 @@ def draw(curves, table, options):
     target = table[0]["target"]
     axes.axhline(target, color=BLACK, lw=0.8, ls=":")
     axes.set(xlabel="CPU time of training (s, one thread)", ylabel="test error (%)", ylim=(target - 2.5, target + 5))
-    axes.legend()
+    axes.legend(loc="upper right")
     figure.savefig(path)
 
 
