@@ -317,14 +317,17 @@ def test_the_numpy_idiom_is_dropout(timing):
 
 
 @needs_extras
-@pytest.mark.parametrize("name", ["without EmbeddingDropout", "without dropout"])
+@pytest.mark.parametrize("name", ["without FeatureAlphaDropout", "without dropout"])
 def test_the_legend_covers_no_curve(report, runs, name, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.setattr(plt, "close", lambda figure: None)
     report.plot({name: runs["without dropout"], "with": runs["with dropout"]}, tmp_path / "curves.png")
     figure = plt.gcf()
     (legend,), (axes,) = figure.legends, figure.axes
-    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    extent = legend.get_window_extent()
+    assert not extent.overlaps(axes.get_window_extent())
+    assert extent.xmin >= 0
+    assert extent.xmax <= figure.bbox.xmax
     assert len(legend.texts) == 4
     assert "99.7%" in legend.texts[0].get_text()
     ends = [line.get_ydata()[-1] for line in axes.lines]

@@ -125,7 +125,7 @@ def tabulate(curves):
 
 def draw(curves, table, options):
     """Draw the mean test errors over the CPU time."""
-    figure, axes, path = picture("minibatch_mask", options)
+    figure, axes, path = picture("minibatch_mask", options, figsize=(6.4, 5.4))
     for arm, (colour, marker) in LOOKS.items():
         mean = np.mean([run[arm]["error"] for run in curves], axis=0)
         seconds = np.mean([run[arm]["seconds"] for run in curves], axis=0)
@@ -134,7 +134,7 @@ def draw(curves, table, options):
     target = table[0]["target"]
     axes.axhline(target, color=BLACK, lw=0.8, ls=":")
     axes.set(xlabel="CPU time of training (s, one thread)", ylabel="test error (%)", ylim=(target - 2.5, target + 5))
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2, fontsize=11)
     figure.savefig(path)
 
 

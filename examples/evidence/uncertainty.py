@@ -156,7 +156,7 @@ def draw(table, options):
             at, [row["mean"] for row in rows], half, ls="", color=colour, marker=marker, capsize=3, label=score
         )
     names = [kind.replace(" ", "\n", 1) for kind in KINDS]
-    axes.set(xticks=range(len(KINDS)), xticklabels=names, ylabel="area under the ROC curve", ylim=(0.35, 1.02))
+    axes.set(xticks=range(len(KINDS)), xticklabels=names, ylabel="area under the ROC curve", ylim=(0.5, 1.01))
     figure.legend(loc="outside upper center")
     figure.savefig(path)
 

@@ -115,7 +115,7 @@ def plot(runs: dict[str, list[Run]], path: Path) -> None:
             curves = np.array([getattr(run, kind) for run in of_seeds])
             (evaluated,) = np.nonzero(~np.isnan(curves[0]))
             epochs, curves = evaluated + 1, curves[:, evaluated]
-            label = f"{kind} digits, {name}: {curves[:, -1].mean():.1%} in the end"
+            label = f"{kind} digits, {name}: {curves[:, -1].mean():.1%}"
             axes.plot(epochs, curves.mean(axis=0), style, color=colour, linewidth=width, label=label)
             axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, linewidth=0)
     axes.set(xlabel="epoch (logarithmic)", ylabel="digits classified right", xscale="log", xlim=(1, max(2, epochs[-1])))
@@ -124,7 +124,7 @@ def plot(runs: dict[str, list[Run]], path: Path) -> None:
     axes.set_ylim(max(0, lowest - 0.07), 1.005)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_title(f"A network trained on {TRAIN} handwritten digits, tested on {TEST} it never saw", loc="left")
-    title = f"mean of {len(of_seeds)} seeds; band: lowest to highest"
+    title = f"mean of {len(of_seeds)} seeds, and what it is in the end; band: lowest to highest"
     figure.legend(title=title, loc="outside lower center", ncols=2, frameon=False)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)

@@ -76,10 +76,11 @@ def try_rates(member: Member, epochs: int, advance: Advance, *, on: bool) -> Fig
     for rate in RATES:
         losses, shares = [], []
         for seed in RATE_SEEDS:
-            network = train(member, seed, rate, epochs, advance, on=on, curves=False).network
             x, labels = split(seed).validation
-            shares.append(accuracy(network, x, labels))
-            losses.append(softmax_cross_entropy(network.forward(x), labels)[0])
+            with np.errstate(over="ignore", invalid="ignore"):  # too large a rate diverges
+                network = train(member, seed, rate, epochs, advance, on=on, curves=False).network
+                shares.append(accuracy(network, x, labels))
+                losses.append(softmax_cross_entropy(network.forward(x), labels)[0])
         figures.append((float(np.mean(losses)), float(np.mean(shares)), rate))
     return figures
 
