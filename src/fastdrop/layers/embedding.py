@@ -87,7 +87,7 @@ class EmbeddingDropout(Layer):
 
         Returns
         -------
-        ndarray, shape (*indices.shape, features)
+        ndarray, shape ``(*indices.shape, features)``
             New and of native byte order, in eval mode too.
 
         Raises

@@ -1,0 +1,93 @@
+"""How Sphinx builds the site; `python docs/check.py` runs it.
+
+The source folder is the top of the checkout, so that README files beside the code are pages where they are, and a link
+between two pages is the same file name on the site and in the repository.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+from fastdrop import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+
+project = "fastdrop"
+author = "The fastdrop authors"
+version = release = __version__
+root_doc = "docs/index"
+include_patterns = [
+    "docs/**",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "benchmarks/README.md",
+    "csrc/README.md",
+    "examples/evidence/README.md",
+]
+exclude_patterns = ["docs/_*", ".venv", ".git", "build", "src", "tests"]
+extensions = [
+    "matplotlib.sphinxext.plot_directive",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+]
+
+html_theme = "furo"
+html_title = "fastdrop"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_extra_path = ["redirect"]  # the top of the site leads to its front page
+html_copy_source = False
+templates_path = [str(ROOT / "docs" / "_templates")]
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+plot_formats = [("svg", 100)]
+plot_html_show_formats = False
+plot_html_show_source_link = True
+
+autodoc_typehints = "none"  # the docstrings say more
+autosummary_generate = True
+nitpick_ignore = [("py:obj", "numpy.get_include")]  # the build asks no other site
+numpydoc_show_class_members = False  # the template of a class lists them
+
+
+# Links to the source, also of compiled functions, whose file Python cannot tell.
+
+SOURCES = {
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "src" / "fastdrop").rglob("*.py*"))
+    if path.suffix in (".py", ".pyx")
+}
+WRITTEN_IN = {  # the module that each public name of the package is imported from
+    alias.name: f"fastdrop.{node.module}"
+    for node in ast.walk(ast.parse(SOURCES["fastdrop"].read_text(encoding="utf-8")))
+    if isinstance(node, ast.ImportFrom) and node.level
+    for alias in node.names
+}
+
+
+def find_source(app, module):
+    """Return the text of a module, and the first and the last line of each definition at its top level."""
+    if module not in SOURCES:
+        return None
+    text = SOURCES[module].read_text(encoding="utf-8")
+    found = re.finditer(r"^(?:cdef )?(?:class|def) (\w+).*\n(?:(?:[ )].*)?\n)*", text, re.M)
+    line = {match[1]: [1 + text.count("\n", 0, place) for place in match.span()] for match in found}
+    return text, {name: ("def", first, after - 1) for name, (first, after) in line.items()}
+
+
+def written_in(app, module, name):
+    """Return the module that a public name was written in."""
+    return WRITTEN_IN.get(name) if module == "fastdrop" else None
+
+
+def setup(app):
+    """Tell viewcode what is written where."""
+    app.connect("viewcode-find-source", find_source)
+    app.connect("viewcode-follow-imported", written_in)
