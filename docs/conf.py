@@ -23,8 +23,9 @@ include_patterns = [
     "benchmarks/README.md",
     "csrc/README.md",
     "examples/evidence/README.md",
+    "tests/statistics/README.md",
 ]
-exclude_patterns = ["docs/_*", ".venv", ".git", "build", "src", "tests"]
+exclude_patterns = ["docs/_*", ".venv", ".git", "build", "src"]
 extensions = [
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
