@@ -37,6 +37,7 @@ extensions = [
 
 html_theme = "furo"
 html_title = "fastdrop"
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_extra_path = ["redirect"]  # the top of the site leads to its front page
