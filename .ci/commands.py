@@ -26,7 +26,7 @@ SHORT = {
     r"python3?|pip|pytest|cc|gcc|clang": ELSEWHERE,  # a program that a sentence names, not a command
     r"cmake .*|cc csrc/example\.c .*pkg-config.*": ELSEWHERE,  # tests/test_c_package.py
     r"pip install (.*)": r"pip install -q --dry-run --no-deps \1",
-    r"\.ci/\w+|python -m fastdrop|python tests/doors/run\.py": ELSEWHERE,
+    r"\.ci/\w+|python -m fastdrop|python tests/doors/run\.py|python docs/check\.py": ELSEWHERE,
     r"python -m fastdrop demo(?: --layer NAME)?": "python -m fastdrop demo --layer spatial --seeds 1 --epochs 2",
     r"python -m fastdrop bench": "python -m fastdrop bench --quick --only 'small calls'",
     r"python tests/c/run\.py": "python tests/c/run.py native",
@@ -40,6 +40,9 @@ SHORT = {
     r"python tests/planted/run\.py": "python tests/planted/run.py --list",  # planting takes minutes for each subject
     r"python benchmarks/table\.py FILE\.json": (
         "python -m fastdrop bench --quick --only window --json FILE.json && python benchmarks/table.py FILE.json"
+    ),
+    r"python benchmarks/picture\.py FILE\.svg": (
+        "sed 's/1 << 24, 3.0/1 << 16, 0.1/' benchmarks/picture.py | python - FILE.svg"
     ),
     r"python benchmarks/scaling\.py": "sed 's/range(6, 27)/range(6, 9)/' benchmarks/scaling.py | python -",
     r"python benchmarks/family\.py": "sed 's/^ROUNDS, /ROUNDS = 1; _, /' benchmarks/family.py | python -",

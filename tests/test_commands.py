@@ -105,5 +105,6 @@ def test_what_is_run_elsewhere_is_in_the_script_of_ci():
         ".[test]",
         "pytest -q benchmarks",
         ".ci/lint",
+        "docs/check.py",
     ):
         assert words in said

@@ -97,7 +97,7 @@ class DropoutMLP(BaseMultilayerPerceptron):
         batch_size: int | None = None,
         keep: bool = False,
     ) -> fd.MonteCarlo:
-        """Predict many times with dropout on: the spread says how uncertain the network is [2]_.
+        """Predict many times with dropout on: the spread says how uncertain the network is [1]_.
 
         Parameters
         ----------
@@ -129,6 +129,11 @@ class DropoutMLP(BaseMultilayerPerceptron):
         -----
         UserWarning
             Where nothing is dropped.
+
+        References
+        ----------
+        .. [1] Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep
+           learning", ICML 2016.
         """
         check_is_fitted(self)
         X = _validated(self, X)
