@@ -8,12 +8,15 @@ import ast
 import re
 from pathlib import Path
 
+from docutils import nodes
+
 from fastdrop import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 
 project = "fastdrop"
 author = "The fastdrop authors"
+copyright = "the fastdrop authors, MIT license"
 version = release = __version__
 root_doc = "docs/index"
 include_patterns = [
@@ -50,8 +53,15 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 plot_formats = [("svg", 100)]
-plot_html_show_formats = False
-plot_html_show_source_link = True
+plot_html_show_formats = plot_html_show_source_link = False
+plot_apply_rcparams = True
+plot_rcparams = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": "medium",
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+}
 
 autodoc_typehints = "none"  # the docstrings say more
 autosummary_generate = True
@@ -89,7 +99,14 @@ def written_in(app, module, name):
     return WRITTEN_IN.get(name) if module == "fastdrop" else None
 
 
+def strip_code(app, doctree):
+    """Take away the empty line that doctest needs at the end of a block."""
+    for block in doctree.findall(nodes.literal_block):
+        block.children = [nodes.Text(block.astext().rstrip())]
+
+
 def setup(app):
     """Tell viewcode what is written where."""
+    app.connect("doctree-read", strip_code)
     app.connect("viewcode-find-source", find_source)
     app.connect("viewcode-follow-imported", written_in)
