@@ -102,7 +102,8 @@ def written_in(app, module, name):
 def strip_code(app, doctree):
     """Take away the empty line that doctest needs at the end of a block."""
     for block in doctree.findall(nodes.literal_block):
-        block.children = [nodes.Text(block.astext().rstrip())]
+        block.rawsource = block.astext().rstrip()  # what is not as in the source would not be highlighted
+        block.children = [nodes.Text(block.rawsource)]
 
 
 def setup(app):
