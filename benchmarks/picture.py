@@ -50,10 +50,8 @@ def draw(results, roof, machine, path):
     axes.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
     axes.set_xlabel("nanoseconds an element, logarithmic: lower is better")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(
-        f"Dropout of {N >> 20} Mi float32, p = 0.5, {machine['threads']} threads of {machine['processor']}, {machine['date']}",
-        fontsize=11,
-    )
+    where = f"{machine['threads']} threads of {machine['processor']}, {machine['date']}"
+    figure.suptitle(f"Dropout of {N >> 20} Mi float32, p = 0.5, {where}", fontsize=11)
     figure.savefig(path)
 
 

@@ -98,7 +98,9 @@ def dead_links(seen, site):
             if not address.startswith(site):
                 continue
             target = unquote(address.removeprefix(site).partition("?")[0]) or "index.html"
-            there = (BUILT / target).is_file() and (not place or target not in seen or unquote(place) in seen[target]["ids"])
+            there = (BUILT / target).is_file() and (
+                not place or target not in seen or unquote(place) in seen[target]["ids"]
+            )
             dead += [] if there else [f"{name}: no {link.removeprefix(site)}"]
     return dead
 
@@ -111,29 +113,36 @@ def search(page, site):
     return [] if any("fastdrop.dropout" in link for link in links) else [f"search for noise_shape: only {links}"]
 
 
+def look_at_all(browser, mode, width, site, names):
+    """Look at every page in one window; return what is on each, and what is wrong."""
+    page = browser.new_context(color_scheme=mode, viewport={"width": width, "height": 900}).new_page()
+    here, seen, faults = [], {}, []
+    page.on("console", lambda message: here.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: here.append(str(error)))
+    page.on("response", lambda got: here.append(f"{got.status} {got.url}") if got.status >= 400 else None)
+    for name in names:
+        here.clear()
+        seen[name] = look(page, site + name, here)
+        faults += [f"{name}, {mode}, {width} wide: {fault}" for fault in here]
+    page.context.close()
+    return seen, faults
+
+
 def main():
     """Look at everything; return the exit code."""
     site, names = serve(), sorted(str(path.relative_to(BUILT)) for path in BUILT.rglob("*.html"))
     names = [name for name in names if name != "index.html" and not name.startswith("_static")]  # which leads on
-    faults, seen, pictures = [], {}, 0
+    faults = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for mode, width in WINDOWS:
-            context = browser.new_context(color_scheme=mode, viewport={"width": width, "height": 900})
-            page, here = context.new_page(), []
-            page.on("console", lambda message: here.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: here.append(str(error)))
-            page.on("response", lambda got: here.append(f"{got.status} {got.url}") if got.status >= 400 else None)
-            for name in names:
-                here.clear()
-                seen[name] = look(page, site + name, here)
-                faults += [f"{name}, {mode}, {width} wide: {fault}" for fault in here]
-            context.close()
-        pictures = sum(found["pictures"] for found in seen.values())
+            seen, found = look_at_all(browser, mode, width, site, names)
+            faults += found
         faults += search(browser.new_page(), site) + dead_links(seen, site)
         browser.close()
-    for fault in dict.fromkeys(faults):
+    for fault in faults:
         print(fault)
+    pictures = sum(found["pictures"] for found in seen.values())
     print(f"{len(names)} pages, {pictures} pictures, {len(WINDOWS)} windows each: {len(faults)} faults")
     return 1 if faults else 0
 

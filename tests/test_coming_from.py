@@ -65,7 +65,9 @@ def test_every_name_that_errors_know():
     assert {name: said.get(name) for name in NAMES} == {name: last_name(ours) for name, ours in NAMES.items()}
 
 
-@pytest.mark.parametrize("code", [code for row in rows("PyTorch") for code in row[0] if re.match(r"(nn|F|torch)\.", code)])
+@pytest.mark.parametrize(
+    "code", [code for row in rows("PyTorch") for code in row[0] if re.match(r"(nn|F|torch)\.", code)]
+)
 def test_the_names_of_torch(code):
     torch = pytest.importorskip("torch")
     thing = {"nn": torch.nn, "F": torch.nn.functional, "torch": torch}

@@ -32,6 +32,8 @@ left.set(xticks=[], yticks=[])
 left.set_title(f"a “{labels[digit]}”")
 places = np.arange(10) + np.random.default_rng(1).uniform(-0.25, 0.25, on.shape)
 right.scatter(places, on, s=6, alpha=0.25, color="#1f77b4", linewidths=0, label="dropout on: 200 answers")
-right.scatter(np.arange(10), off[digit - 1000], marker="_", s=220, color="#d95f02", linewidths=2.5, label="dropout off: one")
+right.scatter(
+    np.arange(10), off[digit - 1000], marker="_", s=220, color="#d95f02", linewidths=2.5, label="dropout off: one"
+)
 right.set(xticks=range(10), xlabel="digit", ylabel="probability", ylim=(-0.03, 1.32), yticks=(0, 0.5, 1))
 right.legend(frameon=False, fontsize=10, loc="upper center")

@@ -16,7 +16,9 @@ def draw(panel, kept):
             for j in np.flatnonzero(kept[layer + 1]):
                 panel.plot([layer, layer + 1], [y[layer][i], y[layer + 1][j]], color="#8aa4bd", linewidth=0.6, zorder=1)
     for layer, of_layer in enumerate(kept):
-        panel.scatter(x[layer], y[layer], s=75, c=np.where(of_layer, "#1f77b4", "white"), edgecolors="#555555", zorder=2)
+        panel.scatter(
+            x[layer], y[layer], s=75, c=np.where(of_layer, "#1f77b4", "white"), edgecolors="#555555", zorder=2
+        )
         panel.scatter(x[layer][~of_layer], y[layer][~of_layer], s=30, c="#b22222", marker="x", zorder=3)
     panel.set_axis_off()
 

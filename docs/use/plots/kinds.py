@@ -8,8 +8,6 @@ import fastdrop as fd
 ROWS, MAPS, SIDE = 4, 6, 12
 
 
-
-
 def maps(kept):
     """Return (rows, maps, side, side) as a picture of tiles with lines between them."""
     framed = np.pad(kept.astype(float), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
