@@ -49,7 +49,6 @@ templates_path = [str(ROOT / "docs" / "_templates")]
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 
-suppress_warnings = ["toc.empty_glob"]  # examples/evidence may be left out
 myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
