@@ -4,6 +4,7 @@ Sphinx runs every picture's script, and any warning of it is an error: a broken 
 pages' `>>>` lines run under pytest. Then every page is looked at in Debian's chromium: `browser.py` says for what.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ BUILT = ROOT / "docs" / "_build"
 def run(*command):
     """Run a command of this Python at the top of the checkout; return whether it succeeded."""
     print("==", "python", *command, flush=True)
-    return subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode == 0
+    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # for matrices so small, threads cost more than they do
+    return subprocess.run([sys.executable, *command], cwd=ROOT, env=os.environ | alone, check=False).returncode == 0
 
 
 def main():
