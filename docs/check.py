@@ -17,7 +17,7 @@ BUILT = ROOT / "docs" / "_build"
 def run(*command):
     """Run a command of this Python at the top of the checkout; return whether it succeeded."""
     print("==", "python", *command, flush=True)
-    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # for matrices so small, threads cost more than they do
+    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # small matrices: threads only wait
     return subprocess.run([sys.executable, *command], cwd=ROOT, env=os.environ | alone, check=False).returncode == 0
 
 
