@@ -59,6 +59,14 @@ FD_INLINE void put_bits(uint8_t *bits, size_t at, uint64_t word, size_t n) {
     to[8] = (uint8_t)(word >> 1 >> (63 - shift));
 }
 
+/* Hacker's Delight, 7-1: the last bit first. */
+FD_INLINE uint64_t reversed_64(uint64_t word) {
+    word = (word >> 1 & UINT64_C(0x5555555555555555)) | (word & UINT64_C(0x5555555555555555)) << 1;
+    word = (word >> 2 & UINT64_C(0x3333333333333333)) | (word & UINT64_C(0x3333333333333333)) << 2;
+    word = (word >> 4 & UINT64_C(0x0F0F0F0F0F0F0F0F)) | (word & UINT64_C(0x0F0F0F0F0F0F0F0F)) << 4;
+    return __builtin_bswap64(word);
+}
+
 /*
  * Hacker's Delight, 7-3: swaps ever smaller off-diagonal squares. Bit c of word r becomes bit r of word c. Two words at
  * a time, in the vectors that every processor has, but for the last squares.

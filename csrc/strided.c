@@ -35,6 +35,8 @@ typedef struct {
     fd_access access;
     fd_axis run_axis, tile_axis; /* the tile's axis has extent 1 where there are no tiles */
     fd_axis row_axis;            /* of extent 0, or the short rows of a run, whose bit is then a row's step */
+    int interleaved;             /* whether the runs of a tile are short, and their data follow one another */
+    uint64_t first_bit;          /* of element 0 */
     size_t piece;                /* elements of a run that are one unit */
     int ndim;                    /* the axes around one unit; the last two count tiles, then runs */
     fd_axis axes[FD_MAX_DIMS + 2];
@@ -133,7 +135,7 @@ static void apply_rows(const apply_job *job, fd_place at, size_t n) {
     }
 }
 
-/* One run whose bits are anywhere: brought together first, unless they are. */
+/* One run whose bits are anywhere: brought together first, unless they are; reversed where data ran down memory. */
 static void apply_scattered(const apply_job *job, fd_place at, size_t n) {
     const fd_axis *axis = &job->run_axis;
     if (job->row_axis.extent > 0) {
@@ -158,6 +160,12 @@ static void apply_scattered(const apply_job *job, fd_place at, size_t n) {
         if (axis->bit == 1) {
             for (size_t i = 0; i < count; i += 64)
                 store_le64(staged + i / 8, load_bits(job, at.bit + i, at_most(count - i, 64)));
+        } else if (axis->bit == -1) {
+            for (size_t i = 0; i < count; i += 64) {
+                const size_t width = at_most(count - i, 64);
+                store_le64(staged + i / 8,
+                           reversed_64(load_bits(job, at.bit - i - (width - 1), width)) >> (64 - width));
+            }
         } else {
             memset(staged, 0, (count + 7) / 8);
             for (size_t i = 0, bit = at.bit; i < count; i++, bit += (size_t)axis->bit)
@@ -165,6 +173,32 @@ static void apply_scattered(const apply_job *job, fd_place at, size_t n) {
         }
         apply_run(job, staged, at, count);
     }
+}
+
+/* Packs bit 0 of each of n words, then bit 1 of each, and so on: `width` of them, to whole words of `bits`. */
+static void interleave(uint8_t *bits, uint64_t words[64], size_t n, size_t width) {
+    enum { FEW = 8 }; /* so few are faster bit by bit than by a transposition */
+    uint64_t packed = 0;
+    size_t used = 0;
+    if (n > FEW)
+        transpose_64(words);
+    for (size_t c = 0; c < width; c++) {
+        uint64_t column = words[c];
+        if (n <= FEW) {
+            column = 0;
+            for (size_t r = 0; r < n; r++)
+                column |= (words[r] >> c & 1) << r;
+        }
+        packed |= column << used;
+        used += n;
+        if (used >= 64) {
+            store_le64(bits, packed);
+            bits += 8;
+            used -= 64;
+            packed = used > 0 ? column >> (n - used) : 0;
+        }
+    }
+    store_le64(bits, packed);
 }
 
 /* `width` runs side by side, whose bits are neighbours across the runs. */
@@ -182,11 +216,17 @@ static void apply_tile(const apply_job *job, fd_place at, size_t n, size_t width
             for (size_t r = 0; r < rows; r++)
                 words[r] = load_bits(job, bit + r * step, width);
         bit += rows * step;
-        transpose_64(words);
-        for (size_t c = 0; c < width; c++)
-            store_le64(bits[c] + i / 8, words[c]);
+        if (job->interleaved) {
+            interleave(bits[0], words, n, width);
+        } else {
+            transpose_64(words);
+            for (size_t c = 0; c < width; c++)
+                store_le64(bits[c] + i / 8, words[c]);
+        }
     }
-    for (size_t c = 0; c < width; c++)
+    if (job->interleaved)
+        apply_run(job, bits[0], at, width * n);
+    for (size_t c = 0; c < width && !job->interleaved; c++)
         apply_run(job, bits[c], fd_moved(at, &job->tile_axis, c), n);
 }
 
@@ -194,7 +234,7 @@ static void apply_units(const void *job_, size_t begin, size_t end) {
     const apply_job *job = job_;
     const int tiles = job->ndim - 2, runs = job->ndim - 1;
     const size_t tile = job->tile_axis.extent > 1 ? TILE : 1, run = job->piece;
-    const fd_place origin = {0, job->x, job->y, (const uint8_t *)job->values.p};
+    const fd_place origin = {job->first_bit, job->x, job->y, (const uint8_t *)job->values.p};
     fd_walk walk;
     fd_walk_to(&walk, job->axes, job->ndim, origin, begin);
     for (size_t unit = begin; unit < end; unit++) {
@@ -225,6 +265,18 @@ static fd_axis pieces(fd_axis axis, size_t piece) {
     return (fd_axis){(axis.extent - 1) / piece + 1, axis.bit * step, axis.x * step, axis.y * step, axis.p * step};
 }
 
+/* A run that goes down memory, from its other end: up memory, and down the bits. */
+static void turn_run(apply_job *job) {
+    fd_axis *axis = &job->run_axis;
+    const ptrdiff_t last = (ptrdiff_t)axis->extent - 1;
+    job->first_bit = (uint64_t)last;
+    job->x += last * axis->x;
+    job->y += last * axis->y;
+    if (job->values.p)
+        job->values.p = (const double *)(const void *)((const uint8_t *)job->values.p + last * axis->p);
+    *axis = (fd_axis){axis->extent, -1, -axis->x, -axis->y, -axis->p};
+}
+
 void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y) {
     apply_job job = {.run = run, .dtype = dtype, .size = itemsize(dtype), .values = *values, .bits = bits, .x = x};
@@ -252,6 +304,8 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
         job.run_axis.bit = outer.bit;
         job.piece = RUN / job.row_axis.extent * job.row_axis.extent;
     }
+    if (job.row_axis.extent == 0 && job.run_axis.bit == 1 && job.run_axis.x < 0 && job.run_axis.y < 0)
+        turn_run(&job);
     for (int d = 0; d < ndim; d++)
         if (job.row_axis.extent == 0 && job.run_axis.bit > 1 && axes[d].bit == 1)
             job.tile_axis = axes[d];
@@ -260,6 +314,7 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
     const int tiled = job.tile_axis.extent > 1;
     if (tiled)
         job.piece = TILE_RUN;
+    job.interleaved = tiled && job.run_axis.extent <= 64 && fd_data_continue(&job.tile_axis, &job.run_axis);
     job.axes[job.ndim++] = pieces(job.tile_axis, tiled ? TILE : 1);
     job.axes[job.ndim++] = pieces(job.run_axis, job.piece);
     if (job.row_axis.extent > 0)
