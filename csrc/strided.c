@@ -11,7 +11,7 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  * A unit of work is a run of the innermost axis of y; where the bits of such a run lie apart (Fortran order), a tile
  * of TILE such runs, whose bits lie side by side the other way and are transposed 64 by 64.
  */
-enum { RUN = 1 << 16, TILE_RUN = 1024, TILE = 64 };
+enum { RUN = 1 << 16, TILE_RUN = 2048, TILE = 64 };
 
 /* Bits that are brought together before they are applied, or one that repeats: a block's worth. */
 enum { STAGED = FD_BLOCK };

@@ -25,12 +25,13 @@ FD_INLINE void OF_DTYPE(apply_word)(uint64_t word, COMPUTE scale, const uint8_t 
 }
 
 /*
- * How many elements lie before the first one of y that is aligned to a vector, where that pays; 0 where none is. NumPy
- * aligns to 16 bytes, so that every other access of a longer vector would cross a cache line, and take twice the time.
+ * How many elements lie before the first one of y that is aligned to a vector; 0 where none is, and in short runs,
+ * where the ends cost more than is gained. NumPy aligns to 16 bytes, so that every other access of a longer vector
+ * would cross a cache line, and take twice the time.
  */
 FD_INLINE size_t OF_DTYPE(lead)(const void *y, size_t n) {
     const size_t bytes = (0 - (uintptr_t)y) % V_BYTES;
-    return V_BYTES < 32 || n < 4 * FD_WORD || bytes % SIZE ? 0 : bytes / SIZE;
+    return V_BYTES < 32 || n < FD_BLOCK || bytes % SIZE ? 0 : bytes / SIZE;
 }
 
 /* Words of elements, whose first bit is bit `lead`: one of the first 64. */
