@@ -10,11 +10,6 @@ enum { FD_LANES = 8, FD_WORD = 64, FD_GROUP = 512, FD_GROUPS = 8, FD_BLOCK = 409
 
 enum { FD_LINE = 64 }; /* bytes of a cache line, or less */
 
-FD_INLINE size_t itemsize(fd_dtype dtype) {
-    static const size_t sizes[FD_DTYPES] = {2, 2, 4, 8, 8, 16};
-    return sizes[dtype];
-}
-
 /* Whether this processor is one on which prefetching has been measured to pay. */
 int fd_prefetch_pays(void);
 
@@ -35,6 +30,35 @@ uint64_t fd_exact_word(const fd_draw *draw, uint64_t block, size_t word, const d
 
 struct fd_walk; /* iterate.h */
 
+/* What is done with the elements of one dtype. */
+typedef struct {
+    size_t size, reals; /* of an element: its bytes, and its real numbers */
+
+    /* Words first, first+1, ... of a block, by 64 values of p each: drawn and applied in one pass. */
+    void (*dropout_p_array)(const fd_draw *draw, uint64_t block, size_t first, size_t words, struct fd_walk *walk,
+                            const void *x, void *y, uint8_t *bits);
+
+    /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
+    void (*dropout)(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,
+                    uint8_t *bits, fd_access access);
+
+    /* n elements and their ceil(n/8) bytes of bits. */
+    void (*apply)(const uint8_t *bits, size_t n, double scale, const void *x, void *y, fd_access access);
+
+    /* The same with a shift, and a value for dropped elements; NULL for complex dtypes. */
+    void (*affine)(const uint8_t *bits, size_t n, const fd_values *values, const void *x, void *y, fd_access access);
+
+    /* The same with a p for each element. */
+    void (*apply_p_array)(const uint8_t *bits, size_t n, const double *p, const void *x, void *y);
+
+    /* dropout(x + bias) + residual, where bias and residual may be NULL. */
+    void (*residual)(const uint8_t *bits, size_t n, double scale, const void *x, const void *bias, const void *residual,
+                     void *y, fd_access access);
+
+    /* Adds n elements, real by real, to as many sums; each sum has its compensation. */
+    void (*accumulate)(const void *x, size_t n, double *sum, double *compensation);
+} fd_kernels;
+
 struct fd_backend {
     const char *name;
     int (*supported)(void);
@@ -49,39 +73,16 @@ struct fd_backend {
     void (*draw_p_array)(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
                          uint8_t *bits);
 
-    /* Words first, first+1, ... of a block, by 64 values of p each: drawn and applied in one pass. */
-    void (*dropout_p_array[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t first, size_t words,
-                                       struct fd_walk *walk, const void *x, void *y, uint8_t *bits);
-
-    /* `blocks` whole blocks, drawn and applied in one pass; their bits go to `bits` unless it is NULL. */
-    void (*dropout[FD_DTYPES])(const fd_draw *draw, uint64_t block, size_t blocks, double scale, const void *x, void *y,
-                               uint8_t *bits, fd_access access);
-
-    /* n elements and their ceil(n/8) bytes of bits. */
-    void (*apply[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, void *y, fd_access access);
-
-    /* The same with a shift, and a value for dropped elements; NULL for complex dtypes. */
-    void (*affine[FD_DTYPES])(const uint8_t *bits, size_t n, const fd_values *values, const void *x, void *y,
-                              fd_access access);
-
-    /* The same with a p for each element. */
-    void (*apply_p_array[FD_DTYPES])(const uint8_t *bits, size_t n, const double *p, const void *x, void *y);
-
-    /* dropout(x + bias) + residual, where bias and residual may be NULL. */
-    void (*residual[FD_DTYPES])(const uint8_t *bits, size_t n, double scale, const void *x, const void *bias,
-                                const void *residual, void *y, fd_access access);
-
-    /* Adds n elements, real by real, to as many sums; each sum has its compensation. */
-    void (*accumulate[FD_DTYPES])(const void *x, size_t n, double *sum, double *compensation);
+    const fd_kernels *of[FD_DTYPES];
 };
 
 /* `apply` or `affine`, by what the values ask for. */
 FD_INLINE void fd_apply_values(const fd_backend *backend, fd_dtype dtype, const uint8_t *bits, size_t n,
                                const fd_values *values, const void *x, void *y, fd_access access) {
     if (values->shift == 0 && values->dropped == 0)
-        backend->apply[dtype](bits, n, values->scale, x, y, access);
+        backend->of[dtype]->apply(bits, n, values->scale, x, y, access);
     else
-        backend->affine[dtype](bits, n, values, x, y, access);
+        backend->of[dtype]->affine(bits, n, values, x, y, access);
 }
 
 #ifdef FD_X86
@@ -95,5 +96,7 @@ extern const fd_backend fd_avx512, fd_avx2;
 extern const fd_backend fd_neon;
 #endif
 extern const fd_backend fd_portable;
+
+FD_INLINE size_t itemsize(fd_dtype dtype) { return fd_portable.of[dtype]->size; }
 
 #endif

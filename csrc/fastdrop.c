@@ -54,14 +54,14 @@ static size_t dropout_some_p_array(const fd_dropout_job *job, fd_source *source,
     if (in_word == 0 && count >= FD_WORD) {
         const size_t words = count / FD_WORD;
         count = words * FD_WORD;
-        backend->dropout_p_array[job->dtype](job->draw, block, in_block / FD_WORD, words, source->walk, x, y, bits);
+        backend->of[job->dtype]->dropout_p_array(job->draw, block, in_block / FD_WORD, words, source->walk, x, y, bits);
     } else {
         fd_walk walk = *source->walk; /* on from here twice: once to draw, once to scale */
         double staged[FD_WORD];
         if (count > FD_WORD - in_word)
             count = FD_WORD - in_word;
         fd_draw_run(source, index, count, bits, 0);
-        backend->apply_p_array[job->dtype](bits, count, p_walk_on(&walk, count, staged), x, y);
+        backend->of[job->dtype]->apply_p_array(bits, count, p_walk_on(&walk, count, staged), x, y);
     }
     if (job->bits && !in_place)
         copy_bits(job->bits, at, scratch, 0, count);
@@ -108,9 +108,9 @@ void fd_dropout_units(const void *job_, size_t begin, size_t end) {
         dropout_parts(job, at, first);
     at = first + blocks * FD_BLOCK;
     if (blocks > 0)
-        job->run->backend->dropout[job->dtype](job->draw, (job->index + first) / FD_BLOCK, blocks, job->values.scale,
-                                               job->x + first * size, job->y + first * size,
-                                               job->bits ? job->bits + first / 8 : NULL, job->access);
+        job->run->backend->of[job->dtype]->dropout(job->draw, (job->index + first) / FD_BLOCK, blocks,
+                                                   job->values.scale, job->x + first * size, job->y + first * size,
+                                                   job->bits ? job->bits + first / 8 : NULL, job->access);
     if (at < to)
         dropout_parts(job, at, to);
 }

@@ -32,7 +32,7 @@ static void residual_blocks(const void *job_, size_t begin, size_t end) {
             memset(bits, 0, (count + 7) / 8);
         else
             fd_draw_run(&source, job->index + at, count, bits, 0);
-        backend->residual[job->dtype](
+        backend->of[job->dtype]->residual(
             bits, count, job->scale, job->x + at * size, job->bias ? job->bias + at % job->period * size : NULL,
             job->residual ? job->residual + at * size : NULL, job->y + at * size, job->access);
     }
@@ -69,7 +69,7 @@ static void add_rows(const gradient_job *job, size_t at, size_t count, double *s
         const size_t column = at % job->period, room = job->period - column;
         double *to = sum + column * parts;
         n = room < end - at ? room : end - at;
-        job->run->backend->accumulate[job->dtype](job->dx + at * size, n, to, to + job->reals);
+        job->run->backend->of[job->dtype]->accumulate(job->dx + at * size, n, to, to + job->reals);
     }
 }
 
@@ -81,8 +81,8 @@ static void gradient_parts(const void *job_, size_t begin, size_t end) {
         double *sum = job->sums + (part + 1) * 2 * job->reals;
         for (size_t b = blocks * part / parts; b < blocks * (part + 1) / parts; b++) {
             const size_t at = b * FD_BLOCK, rest = job->n - at, count = rest < FD_BLOCK ? rest : FD_BLOCK;
-            job->run->backend->apply[job->dtype](job->bits + at / 8, count, job->scale, job->dy + at * size,
-                                                 job->dx + at * size, job->access);
+            job->run->backend->of[job->dtype]->apply(job->bits + at / 8, count, job->scale, job->dy + at * size,
+                                                     job->dx + at * size, job->access);
             add_rows(job, at, count, sum);
         }
     }
@@ -90,10 +90,10 @@ static void gradient_parts(const void *job_, size_t begin, size_t end) {
 
 void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size_t period, double scale,
                                const uint8_t *bits, const void *dy, void *dx, double *sums) {
-    const size_t parts = fd_bias_parts(n), reals = period * (dtype == FD_C64 || dtype == FD_C128 ? 2 : 1);
+    const size_t parts = fd_bias_parts(n), reals = period * run->backend->of[dtype]->reals;
     const gradient_job job = {
         run, dtype, n, period, reals, scale, bits, dy, dx, sums, fd_access_of(run, n * itemsize(dtype), dy == dx, 0)};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), parts, gradient_parts, &job);
     for (size_t part = 1; part <= parts; part++) /* Kahan's sums of the parts, in order */
-        run->backend->accumulate[FD_F64](sums + part * 2 * reals, reals, sums, sums + reals);
+        run->backend->of[FD_F64]->accumulate(sums + part * 2 * reals, reals, sums, sums + reals);
 }

@@ -57,7 +57,7 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
     const ptrdiff_t p_step = job->run_axis.p;
     fd_values values = job->values;
     if (p && p_step == sizeof(double)) {
-        backend->apply_p_array[job->dtype](bits, n, (const double *)(const void *)p, x, y);
+        backend->of[job->dtype]->apply_p_array(bits, n, (const double *)(const void *)p, x, y);
         return;
     }
     if (p && p_step != 0) {
@@ -67,7 +67,7 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
             count = at_most(n - i, MOST);
             copy_strided((uint8_t *)gathered, sizeof *gathered, p + (ptrdiff_t)i * p_step, p_step, count,
                          sizeof *gathered);
-            backend->apply_p_array[job->dtype](bits + i / 8, count, gathered, x + i * job->size, y + i * job->size);
+            backend->of[job->dtype]->apply_p_array(bits + i / 8, count, gathered, x + i * job->size, y + i * job->size);
         }
         return;
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import assert_same
 
-from fastdrop._core.packed import descend, gather, scatter
+from fastdrop._core.packed import gather, scatter, sgd_step
 
 DTYPES = [np.dtype("f4"), np.dtype("f8")]
 LAYOUTS = {
@@ -33,7 +33,7 @@ def test_parts_of_a_matrix(shape, layout, dtype):
     assert packed.flags.forc
     packed = generator.standard_normal(packed.shape).astype(dtype)
     for order in "CF":
-        descend(np.asarray(packed, order=order), rows, columns, whole, 0.3)
+        sgd_step(np.asarray(packed, order=order), rows, columns, whole, 0.3)
         want[part] -= dtype.type(0.3) * packed
         assert_same(np.array(whole), want)
         scatter(np.asarray(packed, order=order), rows, columns, whole)
@@ -51,7 +51,7 @@ def test_more_than_one_thread_has_to_do(threads):
     assert_same(packed, np.ascontiguousarray(whole[::2, ::-1]))
     want = whole.copy()
     want[::2] -= 0.5 * want[::2]
-    descend(packed, rows, columns, whole, 0.5)
+    sgd_step(packed, rows, columns, whole, 0.5)
     assert_same(whole, want)
     want[::2, ::-1] = packed
     scatter(packed, rows, columns, whole)
@@ -78,7 +78,7 @@ UNFIT = {
     "index-dtype": (lambda: gather(MATRIX, INDEX.astype("i4"), INDEX), TypeError),
     "index-strided": (lambda: gather(MATRIX, np.arange(6)[::2], INDEX), TypeError),
     "packed-shape": (lambda: scatter(MATRIX, INDEX, INDEX, MATRIX), ValueError),
-    "packed-dtype": (lambda: descend(MATRIX.astype("f4"), INDEX, np.arange(4), MATRIX, 1), ValueError),
+    "packed-dtype": (lambda: sgd_step(MATRIX.astype("f4"), INDEX, np.arange(4), MATRIX, 1), ValueError),
 }
 
 

@@ -80,19 +80,16 @@ static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *
 #define PARTS 2
 #include "dtype_tpl.h"
 
-#define OF_EACH_DTYPE(kernel) {kernel##_f16, kernel##_bf16, kernel##_f32, kernel##_f64, kernel##_c64, kernel##_c128}
-
 const fd_backend BACKEND = {
     .name = NAME,
     .supported = supported,
     .draw = draw_bits,
     .copy_p = copy_p,
     .draw_p_array = draw_p_array,
-    .dropout_p_array = OF_EACH_DTYPE(dropout_p_array),
-    .dropout = OF_EACH_DTYPE(dropout),
-    .apply = OF_EACH_DTYPE(apply),
-    .affine = {affine_f16, affine_bf16, affine_f32, affine_f64, NULL, NULL},
-    .apply_p_array = OF_EACH_DTYPE(apply_p_array),
-    .residual = OF_EACH_DTYPE(residual),
-    .accumulate = OF_EACH_DTYPE(accumulate),
+    .of = {[FD_F16] = &kernels_f16,
+           [FD_BF16] = &kernels_bf16,
+           [FD_F32] = &kernels_f32,
+           [FD_F64] = &kernels_f64,
+           [FD_C64] = &kernels_c64,
+           [FD_C128] = &kernels_c128},
 };

@@ -16,6 +16,20 @@
 #include "p_array_tpl.h"
 #include "residual_tpl.h"
 
+static const fd_kernels OF_DTYPE(kernels) = {
+    .size = SIZE,
+    .reals = PARTS,
+    .dropout_p_array = OF_DTYPE(dropout_p_array),
+    .dropout = OF_DTYPE(dropout),
+    .apply = OF_DTYPE(apply),
+#if PARTS == 1
+    .affine = OF_DTYPE(affine),
+#endif
+    .apply_p_array = OF_DTYPE(apply_p_array),
+    .residual = OF_DTYPE(residual),
+    .accumulate = OF_DTYPE(accumulate),
+};
+
 #undef COMPUTE
 #undef OF_REAL
 #undef OF_STORAGE

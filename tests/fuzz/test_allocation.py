@@ -125,3 +125,11 @@ def test_memory_runs_out(name, way):
             break  # past the last
     assert failed or way == "arrays"  # some calls make no array
     assert n < MOST - 1
+
+
+@pytest.mark.skipif(IN_A_WORKER, reason="in a process of its own: see above")
+def test_room_for_a_bare_array_is_found_before_a_stream_is_taken():
+    rng = fd.Rng.from_key(1, 2, 5)
+    with pytest.raises(MemoryError), failing_memory.arrays_fail_at(0):
+        fd.bernoulli((20, 30), 0.5, rng=rng)
+    assert rng.counter == 5

@@ -4,7 +4,7 @@ cimport numpy as cnp
 from libc.math cimport sqrt
 
 from .arguments cimport floating, keeps_bits, probability, result, with_axis
-from .c_fastdrop cimport FD_C64, fd_dtype, fd_values
+from .c_fastdrop cimport fd_dtype, fd_values
 from .execution cimport run
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
@@ -66,7 +66,7 @@ def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, w
     """
     cdef fd_dtype dtype
     x = floating(x, "x", &dtype)
-    if dtype >= FD_C64:
+    if cnp.PyArray_ISCOMPLEX(<cnp.ndarray> x):
         raise TypeError(f"x must have a real dtype, got {x.dtype}: alpha dropout has no complex form")
     if with_axis(p, "p") is not None:
         raise TypeError(f"p must be a real number, got {type(p).__name__}: alpha dropout's mean and variance are those "

@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from .arguments cimport check_apart, contiguous, floating, keeps_bits, probability, result
 from .binding cimport bias_residual, bias_residual_backward
-from .c_fastdrop cimport FD_BIAS_SLACK, FD_C64, fd_dtype
+from .c_fastdrop cimport FD_BIAS_SLACK, fd_dtype
 from .execution cimport backward
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
@@ -222,6 +222,6 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
                                   <uint8_t *> PyBytes_AS_STRING(bits), dy, into)
     if into is not dx:
         cnp.PyArray_CopyInto(dx, into)
-    if dtype >= FD_C64:
+    if cnp.PyArray_ISCOMPLEX(<cnp.ndarray> dy):
         sums = sums.view(np.complex128)
     return dx, rounded(sums, dy.dtype), dresidual
