@@ -102,10 +102,12 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
         Added to the result of dropout.
     p : float
         The probability of dropping, 0 <= p <= 1: a number.
-    rng, store
+    rng
         As in `dropout`.
     out : ndarray, optional
         As in `dropout`; may be `x` or `residual`, and must not overlap `bias`.
+    store
+        As in `dropout`.
 
     Returns
     -------

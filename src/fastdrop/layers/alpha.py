@@ -43,7 +43,7 @@ class AlphaDropout(Layer):
 
     References
     ----------
-    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NIPS 2017.
+    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class FeatureAlphaDropout(AlphaDropout):
 
     References
     ----------
-    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NIPS 2017.
+    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
 
     Examples
     --------
