@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from .._core.alpha import alpha_dropout
 from .._foreign_words import own_keywords
@@ -57,6 +57,14 @@ class AlphaDropout(Layer):
     @own_keywords
     def __init__(self, p: SupportsFloat = 0.5, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
+
+    def _checked(self, p: Any) -> Any:
+        try:
+            return super()._checked(p)
+        except TypeError as error:
+            if isinstance(p, (list, tuple)) or getattr(p, "ndim", 0) > 0:
+                raise TypeError(f"{error}: alpha dropout's mean and variance are those of one p") from None
+            raise
 
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask]:
         return alpha_dropout(x, self._p, rng=rng)
