@@ -1,10 +1,10 @@
-/* Moving packed bits: between positions that are not whole bytes, and between rows and columns. */
+/* Moving packed bits: from and to positions inside bytes, and from rows to columns. */
 #ifndef FD_BITCOPY_H
 #define FD_BITCOPY_H
 
 #include "common.h"
 
-/* How far past its last bit copy_bits may read its source. */
+/* copy_bits may read this many bytes of its source past its last bit. */
 enum { FD_BIT_SLACK = 16 };
 
 /* The 64 bits that begin at bit `at`: reads nine bytes. */
@@ -22,8 +22,8 @@ FD_INLINE uint64_t load_bits_le(const uint8_t *bits, size_t at, size_t n) {
 }
 
 /*
- * Appends n bits, from bit `from` of the source, at bit `at` of the target: what comes before `at` is left alone,
- * the rest of the last byte is zeroed.
+ * Copies n bits, from bit `from` of the source to bit `at` of the target. The bits before `at` are unchanged, the rest
+ * of the last byte is set to 0.
  */
 FD_INLINE void copy_bits(uint8_t *target, size_t at, const uint8_t *source, size_t from, size_t n) {
     uint8_t *byte = target + at / 8;
@@ -43,14 +43,14 @@ FD_INLINE void copy_bits(uint8_t *target, size_t at, const uint8_t *source, size
     }
 }
 
-/* n ones from bit 0 on, the rest of the last byte zeroed. */
+/* Sets the first n bits to 1, and the rest of the last byte to 0. */
 FD_INLINE void fill_bits(uint8_t *bits, size_t n) {
     memset(bits, 0xFF, n / 8);
     if (n % 8 > 0)
         bits[n / 8] = (uint8_t)((1u << n % 8) - 1);
 }
 
-/* Adds n <= 64 bits from bit `at` on, where there are zeros and at least nine bytes. */
+/* Writes n <= 64 bits from bit `at` on; these are 0 before, and at least nine bytes can be written there. */
 FD_INLINE void put_bits(uint8_t *bits, size_t at, uint64_t word, size_t n) {
     uint8_t *to = bits + at / 8;
     const unsigned shift = at % 8;
@@ -68,8 +68,8 @@ FD_INLINE uint64_t reversed_64(uint64_t word) {
 }
 
 /*
- * Hacker's Delight, 7-3: swaps ever smaller off-diagonal squares. Bit c of word r becomes bit r of word c. Two words at
- * a time, in the vectors that every processor has, but for the last squares.
+ * Bit c of word r becomes bit r of word c: swaps off-diagonal squares of half the size in each step (Hacker's Delight,
+ * 7-3). Each operation is on two words, in 16-byte vectors, except for the last and smallest squares.
  */
 FD_INLINE void transpose_64(uint64_t words[64]) {
     uint64_t mask = UINT64_C(0x00000000FFFFFFFF);

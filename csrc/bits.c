@@ -1,17 +1,17 @@
-/* Which lanes a run of bits needs, and the packed mask of a window of a larger array. */
+/* Draws runs of bits, using only the lanes that they need, and the packed mask of a window of a larger array. */
 #include "bits.h"
 
 #include "kernels/scalar.h"
 #include "kernels/stream_tpl.h"
 #include "parallel.h"
 
-/* Bits in one unit of a thread's work: whole bytes, so that no two threads write to one. */
-enum { UNIT = FD_BLOCK };
+/* Bits in one chunk of work: whole bytes, so that no two threads write to the same byte. */
+enum { CHUNK = FD_BLOCK };
 
-/* A thread must have this many bits to draw, or waking it costs more than it gives. */
+/* How many bits a thread must draw, of one p or of an array p, to save more time than waking it costs. */
 enum { BITS_PER_THREAD = 1 << 20, P_PER_THREAD = 1 << 15 };
 
-/* Up to this many lanes are drawn one by one; more of them faster as whole vectors. */
+/* Up to this many lanes are drawn one by one; more are faster in vectors, with all lanes of the block. */
 enum { FEW_LANES = 2 };
 
 static uint64_t draw_word(const fd_draw *draw, uint64_t block, int word) {
@@ -22,7 +22,7 @@ static uint64_t draw_word(const fd_draw *draw, uint64_t block, int word) {
     return kept;
 }
 
-/* Makes words first..last of a block be in source->bytes. */
+/* Draws words first..last of a block into source->bytes, unless they are there. */
 static void draw_words(fd_source *source, uint64_t block, int first, int last) {
     const int groups = last / FD_LANES + 1;
     if (source->groups >= groups && source->block == block)
@@ -78,13 +78,13 @@ typedef struct {
 
 static void draw_window(const void *job, size_t begin, size_t end) {
     const window_job *w = job;
-    const size_t to = end * UNIT < w->n ? end * UNIT : w->n;
+    const size_t to = end * CHUNK < w->n ? end * CHUNK : w->n;
     const fd_place origin = {.bit = w->start};
     fd_walk window, walk;
-    fd_source source = fd_source_at(w->run->backend, w->draw, begin * UNIT, &walk);
+    fd_source source = fd_source_at(w->run->backend, w->draw, begin * CHUNK, &walk);
     source.dense = w->ndim > 1 && (uint64_t)w->axes[w->ndim - 2].bit <= FD_BLOCK / 4;
-    fd_walk_to(&window, w->axes, w->ndim, origin, begin * UNIT);
-    for (size_t at = begin * UNIT, count; at < to; at += count) {
+    fd_walk_to(&window, w->axes, w->ndim, origin, begin * CHUNK);
+    for (size_t at = begin * CHUNK, count; at < to; at += count) {
         const size_t room = fd_walk_room(&window);
         count = room < to - at ? room : to - at;
         fd_draw_run(&source, window.at.bit, count, w->bits, at);
@@ -108,7 +108,7 @@ void fd_bits(const fd_run *run, const fd_draw *draw, int ndim, const size_t *sha
         w.ndim = fd_merge_axes(w.axes, ndim);
         if (w.ndim == 0 || w.axes[w.ndim - 1].bit != 1)
             w.axes[w.ndim++] = (fd_axis){.extent = 1, .bit = 1};
-        fd_parallel(fd_useful(run->threads, w.n, draw->p_array ? P_PER_THREAD : BITS_PER_THREAD), (w.n - 1) / UNIT + 1,
+        fd_parallel(fd_useful(run->threads, w.n, draw->p_array ? P_PER_THREAD : BITS_PER_THREAD), (w.n - 1) / CHUNK + 1,
                     draw_window, &w);
     }
 }

@@ -1,4 +1,4 @@
-/* The compiler and the platform: the only home of their macros. */
+/* The macros that depend on compiler and platform; no other file has any. */
 #ifndef FD_COMMON_H
 #define FD_COMMON_H
 
@@ -31,7 +31,7 @@
 #define FD_RUNS(isa) fd_runs(isa)
 #endif
 
-/* Everything between the two is compiled for the instruction sets named; nothing else in the library is. */
+/* Only the code between these two is compiled for the instruction sets named. */
 #define FD_PRAGMA(text) _Pragma(#text)
 #if defined(FD_EMULATE)
 #define FD_TARGET_BEGIN(isa)
@@ -45,8 +45,8 @@
 #endif
 
 /*
- * Before a loop of few and constant rounds, whatever the level of optimisation: the counter becomes constants. And
- * before a loop of many short ones: four at a time.
+ * FD_UNROLL unrolls a loop completely, at any level of optimisation, so that its counter becomes a constant: for loops
+ * of a few iterations. FD_UNROLL_4 unrolls four iterations: for long loops with a short body.
  */
 #if defined(__clang__)
 #define FD_UNROLL FD_PRAGMA(clang loop unroll(full))
@@ -56,7 +56,7 @@
 #define FD_UNROLL_4 FD_PRAGMA(GCC unroll 4)
 #endif
 
-/* Two words side by side, on which operators work one by one. */
+/* A vector of two words: operators apply to each. */
 typedef uint64_t fd_pair __attribute__((vector_size(16)));
 
 FD_INLINE uint64_t load_le64(const uint8_t *bytes) {

@@ -1,16 +1,16 @@
-/* The backends compiled in, best first: the order is the policy. */
+/* The backends compiled in, best first: the first that this processor supports is the default. */
 #include "backend.h"
 
 #ifdef FD_X86
 #include <cpuid.h>
 
 /*
- * Asked of the processor itself (Intel's manual, volume 1, 14.3 and 15.2): the compilers' own test answers from their
- * run-time library, and Zig's has nothing there.
+ * Uses CPUID and XGETBV (Intel's manual, volume 1, 14.3 and 15.2): __builtin_cpu_supports needs the compiler's run-time
+ * library, and Zig's lacks it.
  */
 int fd_runs(fd_isa isa) {
     static const struct {
-        unsigned features, state; /* of leaf 7, ebx; of XCR0: SSE, AVX, opmask, the two parts of ZMM */
+        unsigned features, state; /* bits of CPUID leaf 7, ebx; of XCR0: SSE, AVX, opmask, the two parts of ZMM */
     } needs[] = {
         [FD_AVX2] = {bit_AVX2, 0x06},
         [FD_AVX512] = {bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, 0xE6},

@@ -1,29 +1,29 @@
-/* Dropout of contiguous data in one pass: what all of its units share. */
+/* Dropout of contiguous data in one pass: the arguments that all chunks of the work share. */
 #ifndef FD_DROPOUT_H
 #define FD_DROPOUT_H
 
 #include "backend.h"
 
-/* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
+/* How many elements a thread must have to save more time than waking it costs (benchmarks/README.md). */
 enum { FD_ELEMENTS_PER_THREAD = 1 << 17 };
 
 typedef struct {
     const fd_run *run;
     const fd_draw *draw;
     fd_dtype dtype;
-    int plain; /* whether whole blocks are drawn and applied in one pass: one p, no shift, index a multiple of 64 */
+    int plain; /* one p, no shift, index a multiple of 64: whole blocks are then drawn and applied in one pass */
     uint64_t index;
-    size_t n, lead; /* lead: the elements of the first unit's block before it, in whole words */
+    size_t n, lead; /* lead: how many elements of its block come before the first chunk, rounded down to 64s */
     fd_values values;
     const uint8_t *x;
     uint8_t *y, *bits;
     fd_access access;
 } fd_dropout_job;
 
-/* How many units there are. */
-FD_INLINE size_t fd_units(const fd_dropout_job *job) { return (job->n + job->lead - 1) / FD_BLOCK + 1; }
+/* The number of chunks. */
+FD_INLINE size_t fd_chunks(const fd_dropout_job *job) { return (job->n + job->lead - 1) / FD_BLOCK + 1; }
 
-/* Units begin .. end-1 of a fd_dropout_job. */
-void fd_dropout_units(const void *job, size_t begin, size_t end);
+/* Runs chunks begin .. end-1 of a fd_dropout_job. */
+void fd_dropout_chunks(const void *job, size_t begin, size_t end);
 
 #endif

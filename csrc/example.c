@@ -1,6 +1,7 @@
 /*
- * Monte-Carlo dropout: a network of two layers runs 100 times with dropout on, and the spread of its outputs tells how
- * sure it is (Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016). csrc/README.md compiles it.
+ * Monte-Carlo dropout: a network of two layers runs 100 times with dropout on, and the spread of its outputs shows how
+ * certain they are (Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016). csrc/README.md says how to
+ * compile it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ static const double P = 0.2;
 /* The key of fastdrop.Rng(0): fastdrop.mc_dropout(hidden, P, PASSES, rng=fastdrop.Rng(0)) gives the same samples. */
 static const fd_key KEY = {0xDB2CD7E7B0F478BE, 0xABF4641A2C71BA49};
 
-/* These stand for a batch and for trained weights: small multiples of 1/16, whose products and sums are exact. */
+/* In place of a batch and of trained weights: small multiples of 1/16, whose products and sums are exact. */
 static float input(int row, int i) { return (float)((5 * row + 3 * i) % 7 - 3) / 4; }
 static float weight(int i, int j) { return (float)((31 * i + 17 * j) % 33 - 16) / 16; }
 

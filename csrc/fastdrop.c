@@ -6,10 +6,10 @@
 #include "kernels/stream_tpl.h"
 #include "parallel.h"
 
-/* FD_ELEMENTS_PER_THREAD where each element has its own p. */
+/* As FD_ELEMENTS_PER_THREAD, with an array p. */
 enum { P_PER_THREAD = 1 << 15 };
 
-/* The library's own children have keys that no user's value gives: csrc/README.md. */
+/* The child key that an array p draws from: no value that users may fold in gives it (csrc/README.md). */
 static const uint64_t P_ARRAY_CHILD = UINT64_MAX - 1;
 
 fd_key fd_fold_in(fd_key key, uint64_t v) {
@@ -38,8 +38,8 @@ fd_draw fd_draw_init_array(fd_key key, uint64_t stream, const fd_p_array *p_arra
 size_t fd_itemsize(fd_dtype dtype) { return itemsize(dtype); }
 
 /*
- * Elements at .. to-1 by an array p that scales, or the first of them: as many as are done is the result. Whole words
- * in one pass; a part of a word, before them and after them, by itself.
+ * Dropout of elements at .. to-1 with an array p that also gives the scales: processes a prefix, and returns its
+ * length. The prefix is either the whole words of a block, in one pass, or a part of one word.
  */
 static size_t dropout_some_p_array(const fd_dropout_job *job, fd_source *source, size_t at, size_t to) {
     const fd_backend *backend = job->run->backend;
@@ -56,7 +56,7 @@ static size_t dropout_some_p_array(const fd_dropout_job *job, fd_source *source,
         count = words * FD_WORD;
         backend->of[job->dtype]->dropout_p_array(job->draw, block, in_block / FD_WORD, words, source->walk, x, y, bits);
     } else {
-        fd_walk walk = *source->walk; /* on from here twice: once to draw, once to scale */
+        fd_walk walk = *source->walk; /* a copy: the same values are read once to draw and once to scale */
         double staged[FD_WORD];
         if (count > FD_WORD - in_word)
             count = FD_WORD - in_word;
@@ -68,7 +68,7 @@ static size_t dropout_some_p_array(const fd_dropout_job *job, fd_source *source,
     return count;
 }
 
-/* A part of a block: by one p, or by an array p that does not scale. */
+/* The same with one p, or with an array p and no scaling; the prefix ends at the end of the block. */
 static size_t dropout_some(const fd_dropout_job *job, fd_source *source, size_t at, size_t to) {
     const fd_backend *backend = job->run->backend;
     const size_t size = itemsize(job->dtype);
@@ -81,7 +81,7 @@ static size_t dropout_some(const fd_dropout_job *job, fd_source *source, size_t 
     return count;
 }
 
-/* What is no whole block of plain dropout. */
+/* Dropout of elements at .. to-1 by drawing bits first, and then applying them. */
 static void dropout_parts(const fd_dropout_job *job, size_t at, size_t to) {
     fd_walk walk;
     fd_source source = fd_source_at(job->run->backend, job->draw, at, &walk);
@@ -90,10 +90,10 @@ static void dropout_parts(const fd_dropout_job *job, size_t at, size_t to) {
 }
 
 /*
- * A unit begins at a block's border, or up to 63 elements past it if index is no multiple of 64, so that each unit's
- * bits begin with a byte.
+ * A chunk begins where a block begins, or up to 63 elements later if index is not a multiple of 64, so that the bits of
+ * each chunk begin with a whole byte.
  */
-void fd_dropout_units(const void *job_, size_t begin, size_t end) {
+void fd_dropout_chunks(const void *job_, size_t begin, size_t end) {
     const fd_dropout_job *job = job_;
     const size_t last = end * FD_BLOCK - job->lead, to = last < job->n ? last : job->n;
     size_t at = begin > 0 ? begin * FD_BLOCK - job->lead : 0;
@@ -144,7 +144,7 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
             .bits = bits,
             .access = fd_access_of(run, n * size, x == y, draw->rounds),
         };
-        fd_parallel(fd_useful(run->threads, n, draw->p_array ? P_PER_THREAD : FD_ELEMENTS_PER_THREAD), fd_units(&job),
-                    fd_dropout_units, &job);
+        fd_parallel(fd_useful(run->threads, n, draw->p_array ? P_PER_THREAD : FD_ELEMENTS_PER_THREAD), fd_chunks(&job),
+                    fd_dropout_chunks, &job);
     }
 }

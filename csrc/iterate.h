@@ -1,11 +1,11 @@
-/* The one walk over N axes: where each operand is, and which element comes next. */
+/* Walking over N axes in C order: where each operand is, and which element comes next. */
 #ifndef FD_ITERATE_H
 #define FD_ITERATE_H
 
 #include "common.h"
 #include "fastdrop.h"
 
-/* A place in the operands; those that a pass does not have stay 0. */
+/* A position in each operand; 0 or NULL for those that a pass does not have. */
 typedef struct {
     uint64_t bit; /* the number of a bit, or a logical index */
     const uint8_t *x;
@@ -19,13 +19,13 @@ FD_INLINE fd_place fd_moved(fd_place at, const fd_axis *axis, size_t steps) {
                       at.y ? at.y + i * axis->y : NULL, at.p ? at.p + i * axis->p : NULL};
 }
 
-/* Whether stepping along `outer` once is stepping along the whole of `inner`, for x, y and p. */
+/* Whether one step along `outer` moves x, y and p as far as all steps along `inner`. */
 FD_INLINE int fd_data_continue(const fd_axis *outer, const fd_axis *inner) {
     const ptrdiff_t extent = (ptrdiff_t)inner->extent;
     return outer->x == extent * inner->x && outer->y == extent * inner->y && outer->p == extent * inner->p;
 }
 
-/* Axes of extent 1 are left out, and an axis joins the one inside it where that continues; returns how many remain. */
+/* Removes axes of extent 1, and merges an axis with the next one where possible; returns how many axes remain. */
 FD_INLINE int fd_merge_axes(fd_axis *axes, int ndim) {
     int last = -1;
     for (int d = 0; d < ndim; d++) {
@@ -42,13 +42,13 @@ FD_INLINE int fd_merge_axes(fd_axis *axes, int ndim) {
 }
 
 typedef struct fd_walk {
-    const fd_axis *axes; /* at least one; none of extent 0 */
-    int inner;           /* the number of the last one */
+    const fd_axis *axes; /* at least one, none of extent 0 */
+    int inner;           /* the number of the last axis */
     fd_place at;
     size_t i[FD_MAX_DIMS + 2];
 } fd_walk;
 
-/* A walk in C order that is at the given element; `origin` is the place of element 0. */
+/* Begins a walk at `element`, counted in C order; `origin` is the position of element 0. */
 FD_INLINE void fd_walk_to(fd_walk *walk, const fd_axis *axes, int ndim, fd_place origin, size_t element) {
     walk->axes = axes;
     walk->inner = ndim - 1;
@@ -63,7 +63,7 @@ FD_INLINE void fd_walk_to(fd_walk *walk, const fd_axis *axes, int ndim, fd_place
 /* How many elements are left on the innermost axis. */
 FD_INLINE size_t fd_walk_room(const fd_walk *walk) { return walk->axes[walk->inner].extent - walk->i[walk->inner]; }
 
-/* Goes on by so many elements, no more than there is room for. */
+/* Moves on by `count` elements, at most fd_walk_room(walk). */
 FD_INLINE void fd_walk_on(fd_walk *walk, size_t count) {
     const fd_axis *axes = walk->axes;
     int d = walk->inner;

@@ -1,12 +1,12 @@
-/* An array p before it is drawn from: checked, copied, and in as few axes as it can be walked by. */
+/* Prepares an array p: checks and copies its values, and merges its axes. */
 #include "p_array.h"
 
 #include <stdatomic.h>
 
 #include "parallel.h"
 
-/* Values of a unit of work, and those that a thread must have, or waking it costs more than it gives. */
-enum { UNIT = 1 << 12, VALUES_PER_THREAD = 1 << 16 };
+/* Values in a chunk of work, and how many a thread must have to save more time than waking it costs. */
+enum { CHUNK = 1 << 12, VALUES_PER_THREAD = 1 << 16 };
 
 typedef struct {
     const fd_backend *backend;
@@ -16,9 +16,9 @@ typedef struct {
     atomic_int *wrong;
 } copy_job;
 
-static void copy_units(const void *job_, size_t begin, size_t end) {
+static void copy_chunks(const void *job_, size_t begin, size_t end) {
     const copy_job *job = job_;
-    const size_t from = begin * UNIT, to = end * UNIT < job->n ? end * UNIT : job->n;
+    const size_t from = begin * CHUNK, to = end * CHUNK < job->n ? end * CHUNK : job->n;
     if (!job->backend->copy_p(job->p + from, to - from, job->copy ? job->copy + from : NULL))
         atomic_store(job->wrong, 1);
 }
@@ -27,8 +27,8 @@ size_t fd_p_array_copy(const fd_run *run, const double *p, size_t n, double *cop
     atomic_int wrong = 0;
     const copy_job job = {run->backend, p, copy, n, &wrong};
     size_t right = n;
-    fd_parallel(fd_useful(run->threads, n, VALUES_PER_THREAD), (n + UNIT - 1) / UNIT, copy_units, &job);
-    if (wrong) { /* what was copied, for p may be another thread's to write */
+    fd_parallel(fd_useful(run->threads, n, VALUES_PER_THREAD), (n + CHUNK - 1) / CHUNK, copy_chunks, &job);
+    if (wrong) { /* look at the copy: another thread may be writing to p */
         const double *checked = copy ? copy : p;
         for (right = 0; right < n && checked[right] >= 0 && checked[right] <= 1;)
             right++;

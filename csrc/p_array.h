@@ -5,7 +5,7 @@
 #include "backend.h"
 #include "iterate.h"
 
-/* The walk of a call that begins with that element. */
+/* Begins a walk over p at `element` of the call. */
 FD_INLINE void p_walk_to(fd_walk *walk, const fd_p_array *p_array, size_t element) {
     const fd_place origin = {.p = (const uint8_t *)p_array->p};
     fd_walk_to(walk, p_array->axes, p_array->ndim, origin, p_array->begin + element);
@@ -29,7 +29,7 @@ FD_INLINE void copy_doubles(double *to, const uint8_t *from, ptrdiff_t step, siz
     }
 }
 
-/* The next n values, in `to` or where they are. */
+/* Returns the next n values: a pointer into p where they are contiguous, else `to`, to which they are copied. */
 FD_INLINE const double *p_walk_on(fd_walk *walk, size_t n, double *to) {
     const ptrdiff_t step = walk->axes[walk->inner].p;
     const uint8_t *begin = walk->at.p;
@@ -44,7 +44,7 @@ FD_INLINE const double *p_walk_on(fd_walk *walk, size_t n, double *to) {
     return in_place ? (const double *)(const void *)begin : to;
 }
 
-/* The same as whole words, after `lead` elements that are not of the walk: 0 takes the place of what is missing. */
+/* The same, filled up to whole words: with `lead` zeros before the n values, and with zeros after them. */
 FD_INLINE const double *p_walk_words(fd_walk *walk, size_t lead, size_t n, double *to) {
     const size_t end = lead + n, missing = (0 - end) % FD_WORD;
     const double *p = p_walk_on(walk, n, to + lead);

@@ -1,21 +1,21 @@
-/* Some rows and columns of a matrix: packed, put back, moved against a gradient. */
+/* Some rows and columns of a matrix: gather, scatter, and an SGD step. */
 #include "common.h"
 #include "parallel.h"
 
 /*
- * A thread must have this many elements. It is more than elsewhere: these passes come between products, whose BLAS
- * keeps its own threads awake on the same processors.
+ * How many elements a thread must have to save more time than waking it costs. It is more than elsewhere: these passes
+ * come between matrix products, and the threads of BLAS stay busy on the same processors for a while.
  */
 enum { ELEMENTS_PER_THREAD = 1 << 20 };
 
 typedef struct {
     fd_part part;
     double rate;
-    uint8_t *whole; /* of these two, only what the operation changes is written */
+    uint8_t *whole; /* gather writes only to packed, the others only to whole */
     void *packed;
 } part_job;
 
-/* A range of rows. The operation relates *at, a number of the larger matrix, to its place in the packed one. */
+/* Defines a function over a range of rows: `at` points to the element of whole that belongs to packed[j]. */
 #define ROWS(name, real, operation)                                                     \
     static void name(const void *job_, size_t begin, size_t end) {                      \
         const part_job job = *(const part_job *)job_;                                   \
@@ -33,8 +33,9 @@ ROWS(gather_f32, float, packed[j] = *at)
 ROWS(gather_f64, double, packed[j] = *at)
 ROWS(scatter_f32, float, *at = packed[j])
 ROWS(scatter_f64, double, *at = packed[j])
-ROWS(descend_f32, float, *at -= (float)((float)job.rate * packed[j])) /* some machines keep products as doubles */
-ROWS(descend_f64, double, *at -= job.rate * packed[j])
+/* The cast rounds the product to float also where the compiler keeps it as a double. */
+ROWS(sgd_step_f32, float, *at -= (float)((float)job.rate * packed[j]))
+ROWS(sgd_step_f64, double, *at -= job.rate * packed[j])
 
 static void run_rows(const fd_run *run, fd_body *rows, const part_job *job) {
     const size_t n = job->part.rows * job->part.columns;
@@ -53,5 +54,5 @@ void fd_scatter(const fd_run *run, fd_dtype dtype, const fd_part *part, const vo
 
 void fd_sgd_step(const fd_run *run, fd_dtype dtype, const fd_part *part, double rate, const void *packed, void *whole) {
     const part_job job = {*part, rate, whole, (void *)packed};
-    run_rows(run, dtype == FD_F32 ? descend_f32 : descend_f64, &job);
+    run_rows(run, dtype == FD_F32 ? sgd_step_f32 : sgd_step_f64, &job);
 }

@@ -1,11 +1,11 @@
-/* dropout(x + bias) + residual and its gradient, block by block: each operand is passed over once. */
+/* dropout(x + bias) + residual and its gradient, block by block: each operand is read once. */
 #include "bits.h"
 #include "parallel.h"
 
-/* A thread must have this many elements, or waking it costs more than it gives. */
+/* How many elements a thread must have to save more time than waking it costs. */
 enum { ELEMENTS_PER_THREAD = 1 << 16 };
 
-/* Elements of a partial sum, or more: few enough sums to add, long enough parts for a thread. */
+/* A partial sum takes at least PART elements, and there are at most MOST_PARTS of them, since each has its own row. */
 enum { PART = 1 << 18, MOST_PARTS = 64 };
 
 typedef struct {
@@ -54,7 +54,7 @@ size_t fd_bias_parts(size_t n) {
 typedef struct {
     const fd_run *run;
     fd_dtype dtype;
-    size_t n, period, reals; /* reals: of a row */
+    size_t n, period, reals; /* reals: how many a row has */
     double scale;
     const uint8_t *bits, *dy;
     uint8_t *dx;
@@ -62,7 +62,7 @@ typedef struct {
     fd_access access;
 } gradient_job;
 
-/* Adds `count` elements of dx from element `at` on, row by row. */
+/* Adds `count` elements of dx from element `at` on to the sums of their columns. */
 static void add_rows(const gradient_job *job, size_t at, size_t count, double *sum) {
     const size_t size = itemsize(job->dtype), parts = job->reals / job->period;
     for (size_t end = at + count, n; at < end; at += n) {
@@ -94,6 +94,6 @@ void fd_bias_residual_backward(const fd_run *run, fd_dtype dtype, size_t n, size
     const gradient_job job = {
         run, dtype, n, period, reals, scale, bits, dy, dx, sums, fd_access_of(run, n * itemsize(dtype), dy == dx, 0)};
     fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), parts, gradient_parts, &job);
-    for (size_t part = 1; part <= parts; part++) /* Kahan's sums of the parts, in order */
+    for (size_t part = 1; part <= parts; part++) /* adds the partial sums in order, with Kahan's compensation */
         run->backend->of[FD_F64]->accumulate(sums + part * 2 * reals, reals, sums, sums + reals);
 }

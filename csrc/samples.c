@@ -3,16 +3,16 @@
 #include "parallel.h"
 
 typedef struct {
-    fd_dropout_job sample; /* the first */
+    fd_dropout_job sample; /* the first sample; the others differ in draw and y */
     fd_key key;
     double p;
     size_t first, samples, stride;
 } samples_job;
 
-/* Blocks of x that stay in the first cache while all samples are made of them. */
+/* How many blocks of x are read at a time: they stay in the first-level cache while all samples are made of them. */
 enum { RESIDENT = 2 };
 
-static void sample_units(const void *job_, size_t begin, size_t end) {
+static void sample_chunks(const void *job_, size_t begin, size_t end) {
     const samples_job *job = job_;
     for (size_t at = begin; at < end; at += RESIDENT)
         for (size_t t = 0; t < job->samples; t++) {
@@ -20,7 +20,7 @@ static void sample_units(const void *job_, size_t begin, size_t end) {
             fd_dropout_job sample = job->sample;
             sample.draw = &draw;
             sample.y += t * job->stride * itemsize(sample.dtype);
-            fd_dropout_units(&sample, at, at + RESIDENT < end ? at + RESIDENT : end);
+            fd_dropout_chunks(&sample, at, at + RESIDENT < end ? at + RESIDENT : end);
         }
 }
 
@@ -55,6 +55,6 @@ void fd_samples_part(const fd_run *run, fd_key key, double p, fd_dtype dtype, ui
         .y = y,
         .access = fd_access_of(run, n * samples * size, 0, 0),
     };
-    fd_parallel(fd_useful(run->threads, n * samples, FD_ELEMENTS_PER_THREAD), fd_units(&job.sample), sample_units,
+    fd_parallel(fd_useful(run->threads, n * samples, FD_ELEMENTS_PER_THREAD), fd_chunks(&job.sample), sample_chunks,
                 &job);
 }

@@ -1,28 +1,30 @@
-/* Which runs of bits meet which runs of data: any order of axes, any strides, repeated bits. */
+/* Applies packed bits to data of any strides: finds which bits belong to which run of elements. */
 #include "backend.h"
 #include "bitcopy.h"
 #include "iterate.h"
 #include "parallel.h"
 
-/* A thread must have this many elements, or waking it costs more than it gives: benchmarks/README.md. */
+/* How many elements a thread must have to save more time than waking it costs (benchmarks/README.md). */
 enum { ELEMENTS_PER_THREAD = 1 << 18 };
 
 /*
- * A unit of work is a run of the innermost axis of y; where the bits of such a run lie apart (Fortran order), a tile
- * of TILE such runs, whose bits lie side by side the other way and are transposed 64 by 64.
+ * A chunk of work is a run of at most RUN elements along the innermost axis of y. If the bits of a run are not
+ * neighbours (Fortran order), it is a tile of TILE runs of at most TILE_RUN elements: the bits are neighbours across
+ * the runs then, and are transposed 64 by 64.
  */
 enum { RUN = 1 << 16, TILE_RUN = 2048, TILE = 64 };
 
-/* Bits that are brought together before they are applied, or one that repeats: a block's worth. */
+/* How many bits are packed in a buffer before they are applied. */
 enum { STAGED = FD_BLOCK };
 
 /*
- * Rows of up to so many elements, whose data continue one another though their bits do not (a noise shape over a short
- * axis), are applied many at a time: a pass over each alone costs more than bringing their bits together.
+ * Rows of up to this many elements, whose data are contiguous though their bits are not (a noise shape over a short
+ * axis), are applied many at a time: one call per row takes longer than packing their bits in a buffer.
  */
 enum { SHORT_ROW = 256 };
 
-/* Bytes of a strided run that are brought together: narrow stores must have left for the cache before wide loads. */
+/* Bytes of a strided run that are copied to a buffer at a time: enough that the narrow stores are in the cache when the
+ * kernel reads them with wide loads. */
 enum { GATHERED = 4096 };
 
 typedef struct {
@@ -33,12 +35,12 @@ typedef struct {
     const uint8_t *bits, *bits_end, *x;
     uint8_t *y;
     fd_access access;
-    fd_axis run_axis, tile_axis; /* the tile's axis has extent 1 where there are no tiles */
-    fd_axis row_axis;            /* of extent 0, or the short rows of a run, whose bit is then a row's step */
-    int interleaved;             /* whether the runs of a tile are short, and their data follow one another */
+    fd_axis run_axis, tile_axis; /* the tile's axis has extent 1 if there are no tiles */
+    fd_axis row_axis;            /* of extent 0; or the short rows of a run: run_axis.bit is then the step per row */
+    int interleaved;             /* whether the runs of a tile are short, and contiguous one after the other */
     uint64_t first_bit;          /* of element 0 */
-    size_t piece;                /* elements of a run that are one unit */
-    int ndim;                    /* the axes around one unit; the last two count tiles, then runs */
+    size_t piece;                /* how many elements of a run are in one chunk */
+    int ndim;                    /* number of the axes that count chunks; the last two count tiles and pieces of runs */
     fd_axis axes[FD_MAX_DIMS + 2];
 } apply_job;
 
@@ -50,7 +52,7 @@ FD_INLINE void copy_strided(uint8_t *to, ptrdiff_t to_step, const uint8_t *from,
         memcpy(to, from, size);
 }
 
-/* Contiguous elements and the bits of a run: by one scale, or each by that of its own p. */
+/* Applies packed bits to contiguous elements, with one scale or with that of each element's p. */
 static void apply_contiguous(const apply_job *job, const uint8_t *bits, const uint8_t *p, size_t n, const uint8_t *x,
                              uint8_t *y, fd_access access) {
     const fd_backend *backend = job->run->backend;
@@ -79,8 +81,8 @@ static void apply_contiguous(const apply_job *job, const uint8_t *bits, const ui
     fd_apply_values(backend, job->dtype, bits, n, &values, x, y, access);
 }
 
-/* A strided run, brought together in a buffer and put back; size is constant after inlining, which makes single moves.
- */
+/* Copies a strided run to a buffer, applies the bits there, and copies it back. After inlining, size is a constant and
+ * each memcpy a single move. */
 FD_INLINE void apply_strided(const apply_job *job, const uint8_t *bits, fd_place at, size_t n, size_t size) {
     const ptrdiff_t x_step = job->run_axis.x, y_step = job->run_axis.y, packed = (ptrdiff_t)size;
     const size_t most = GATHERED / size;
@@ -93,7 +95,7 @@ FD_INLINE void apply_strided(const apply_job *job, const uint8_t *bits, fd_place
     }
 }
 
-/* One run whose bits are packed from `bits` on. */
+/* A run of any stride whose bits are packed, from bit 0 of `bits` on. */
 static void apply_run(const apply_job *job, const uint8_t *bits, fd_place at, size_t n) {
     const ptrdiff_t size = (ptrdiff_t)job->size;
     if (job->run_axis.x == size && job->run_axis.y == size)
@@ -108,7 +110,7 @@ static void apply_run(const apply_job *job, const uint8_t *bits, fd_place at, si
         apply_strided(job, bits, at, n, 16);
 }
 
-/* Up to 64 bits from bit `at` on, without a read past the end. */
+/* n <= 64 bits from bit `at` on, without a read past the end of the bits. */
 static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
     const uint8_t *bytes = job->bits + at / 8;
     if (job->bits_end - bytes >= 9)
@@ -116,7 +118,7 @@ static uint64_t load_bits(const apply_job *job, size_t at, size_t n) {
     return load_bits_le(job->bits, at, n);
 }
 
-/* A run of short rows. */
+/* A run of short rows: their bits are packed in a buffer first. */
 static void apply_rows(const apply_job *job, fd_place at, size_t n) {
     const size_t row = job->row_axis.extent, most = STAGED / row * row;
     const fd_axis data = {1, 0, job->run_axis.x, job->run_axis.y, job->run_axis.p};
@@ -135,7 +137,10 @@ static void apply_rows(const apply_job *job, fd_place at, size_t n) {
     }
 }
 
-/* One run whose bits are anywhere: brought together first, unless they are; reversed where data ran down memory. */
+/*
+ * A run whose bits have any step: they are packed in a buffer first, unless they are packed already. A step of -1 is
+ * that of a run which turn_run has turned.
+ */
 static void apply_scattered(const apply_job *job, fd_place at, size_t n) {
     const fd_axis *axis = &job->run_axis;
     if (job->row_axis.extent > 0) {
@@ -201,7 +206,7 @@ static void interleave(uint8_t *bits, uint64_t words[64], size_t n, size_t width
     store_le64(bits, packed);
 }
 
-/* `width` runs side by side, whose bits are neighbours across the runs. */
+/* A tile: `width` runs whose bits are neighbours across the runs, not along them. */
 static void apply_tile(const apply_job *job, fd_place at, size_t n, size_t width) {
     uint8_t bits[TILE][TILE_RUN / 8];
     size_t bit = at.bit;
@@ -230,14 +235,14 @@ static void apply_tile(const apply_job *job, fd_place at, size_t n, size_t width
         apply_run(job, bits[c], fd_moved(at, &job->tile_axis, c), n);
 }
 
-static void apply_units(const void *job_, size_t begin, size_t end) {
+static void apply_chunks(const void *job_, size_t begin, size_t end) {
     const apply_job *job = job_;
     const int tiles = job->ndim - 2, runs = job->ndim - 1;
     const size_t tile = job->tile_axis.extent > 1 ? TILE : 1, run = job->piece;
     const fd_place origin = {job->first_bit, job->x, job->y, (const uint8_t *)job->values.p};
     fd_walk walk;
     fd_walk_to(&walk, job->axes, job->ndim, origin, begin);
-    for (size_t unit = begin; unit < end; unit++) {
+    for (size_t chunk = begin; chunk < end; chunk++) {
         const size_t n = at_most(job->run_axis.extent - walk.i[runs] * run, run);
         if (tile > 1)
             apply_tile(job, walk.at, n, at_most(job->tile_axis.extent - walk.i[tiles] * tile, tile));
@@ -249,7 +254,7 @@ static void apply_units(const void *job_, size_t begin, size_t end) {
 
 static size_t magnitude(ptrdiff_t step) { return step < 0 ? 0 - (size_t)step : (size_t)step; }
 
-/* Largest steps of y first, so that memory is walked in order. */
+/* Sorts the axes by their steps of y, largest first, so that memory is written in order. */
 static void sort_axes(fd_axis *axes, int ndim) {
     for (int d = 1; d < ndim; d++)
         for (int e = d; e > 0 && magnitude(axes[e - 1].y) < magnitude(axes[e].y); e--) {
@@ -259,7 +264,7 @@ static void sort_axes(fd_axis *axes, int ndim) {
         }
 }
 
-/* An axis of `extent` cut into pieces: the axis that counts them. */
+/* The axis that counts the pieces into which `axis` is cut. */
 static fd_axis pieces(fd_axis axis, size_t piece) {
     const ptrdiff_t step = (ptrdiff_t)piece;
     return (fd_axis){(axis.extent - 1) / piece + 1, axis.bit * step, axis.x * step, axis.y * step, axis.p * step};
@@ -280,7 +285,7 @@ static void turn_run(apply_job *job) {
 void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const fd_values *values, const uint8_t *bits,
               const void *x, void *y) {
     apply_job job = {.run = run, .dtype = dtype, .size = itemsize(dtype), .values = *values, .bits = bits, .x = x};
-    size_t n = 1, last_bit = 0, units = 1;
+    size_t n = 1, last_bit = 0, chunks = 1;
     job.y = y;
     for (int d = 0; d < ndim; d++) {
         n *= axes[d].extent;
@@ -320,6 +325,6 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
     if (job.row_axis.extent > 0)
         job.axes[job.ndim - 1].bit /= (ptrdiff_t)job.row_axis.extent;
     for (int d = 0; d < job.ndim; d++)
-        units *= job.axes[d].extent;
-    fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), units, apply_units, &job);
+        chunks *= job.axes[d].extent;
+    fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), chunks, apply_chunks, &job);
 }

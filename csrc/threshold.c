@@ -1,8 +1,11 @@
-/* The threshold of a probability, and the few words of bits that need it in full. */
+/* The threshold of a probability, and the few words of bits for which all its 64 bits are needed. */
 #include "kernels/scalar.h"
 #include "kernels/stream_tpl.h"
 
-/* p * 2^64 to nearest, ties to even. Beyond 2^52 a double is an integer; below, 2^52 + a has no room for fractions. */
+/*
+ * p * 2^64, rounded to nearest even. From 2^52 on every double is an integer; below, adding 2^52 rounds to an integer,
+ * since doubles in [2^52, 2^53) have no fraction bits.
+ */
 uint64_t fd_threshold(double p) {
     const double exact = p * 0x1p64, integer = exact + 0x1p52;
     return exact < 0x1p52 ? (uint64_t)(integer - 0x1p52) : (uint64_t)exact;

@@ -77,3 +77,10 @@ def test_other_types_are_refused(cls, dtype):
     assert (layer.mask, layer.rng.counter) == (None, 0)
     with pytest.raises(TypeError, match=re.escape("p must be a real number, got list")):
         layer.p = [0.5]
+
+
+@pytest.mark.parametrize("p", [[0.1, 0.2], np.full(3, 0.1)])
+def test_an_array_p_is_refused_with_the_reason(p):
+    for call in (fd.AlphaDropout, fd.FeatureAlphaDropout, lambda p: fd.alpha_dropout(np.ones(3), p)):
+        with pytest.raises(TypeError, match=r"^p must be a real number, got \w+: alpha dropout's mean and variance"):
+            call(p)

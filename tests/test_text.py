@@ -1,4 +1,4 @@
-"""Text that rots: links between pages, and the files that comments and docstrings name."""
+"""Text that rots: links between pages, and the files and C names that comments, docstrings and pages mention."""
 
 import io
 import re
@@ -61,6 +61,33 @@ def test_the_files_that_comments_name_are_there(path):
     mentioned = re.findall(r"(?<![\w/.*\]])[\w./-]*\w\.(?:pyx|pxd|pyi|py|c|h|md|json|toml)\b(?![\w(*])", prose(path))
     for file in set(mentioned) - OTHERS:
         assert any(known.endswith(f"/{file.removeprefix('../').removeprefix('./')}") for known in NAMES), file
+
+
+C_NAME = r"\b(?:fd_[a-z]\w*|FD_[A-Z]\w*)(?!\w|\*)"
+
+
+def c_names_in_code():
+    """The names of the C core in its code, without the comments, and those that the build defines."""
+    sources = [path for path in SOURCES if path.suffix in (".c", ".h")]
+    text = "".join(re.sub(r"/\*.*?\*/|//[^\n]*", " ", path.read_text(encoding="utf-8"), flags=re.S) for path in sources)
+    return set(re.findall(C_NAME, text + (ROOT / "csrc" / "CMakeLists.txt").read_text(encoding="utf-8")))
+
+
+def test_the_c_names_that_comments_and_pages_mention_are_there():
+    known = c_names_in_code()
+    assert len(known) > 50
+    for path in [*SOURCES, ROOT / "csrc" / "README.md"]:
+        text = path.read_text(encoding="utf-8") if path.suffix == ".md" else prose(path)
+        assert set(re.findall(C_NAME, text)) - known == set(), name(path)
+
+
+def test_constants_that_pages_repeat_are_those_of_the_code():
+    header = (ROOT / "csrc" / "fastdrop.h").read_text(encoding="utf-8")
+    assert "FD_BLOCK = 4096" in (ROOT / "csrc" / "backend.h").read_text(encoding="utf-8")
+    assert "FD_BIAS_SLACK = 4096" in header  # "one block"
+    assert "32 MiB of cache" in header
+    for file in ("csrc/dispatch.c", "src/fastdrop/_core/settings.pxi"):
+        assert "1 << 25" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_a_name_that_is_nowhere_is_found(tmp_path):

@@ -1,4 +1,4 @@
-/* x * scale + shift where kept, a constant where dropped: alpha dropout. Complex dtypes have no such form. */
+/* Alpha dropout: x * scale + shift where kept, a constant where dropped. It is not defined for complex dtypes. */
 #if PARTS == 1
 FD_INLINE void OF_DTYPE(affine_word)(uint64_t word, COMPUTE scale, COMPUTE shift, COMPUTE dropped, const uint8_t *x,
                                      uint8_t *y) {

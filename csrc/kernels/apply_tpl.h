@@ -1,6 +1,6 @@
-/* Bits times data, and drawing them on the way: plain dropout, forward and backward. */
+/* Plain dropout: applies bits to data (backward), or draws and applies them in one pass (forward). */
 
-/* The lines of a word of data that is `distance` bytes ahead; 0: none. */
+/* Prefetches the cache lines of the 64 elements that are `distance` bytes after x; 0: none. */
 FD_INLINE void OF_DTYPE(prefetch_word)(const uint8_t *x, size_t distance) {
     if (distance == 0)
         return;
@@ -10,8 +10,9 @@ FD_INLINE void OF_DTYPE(prefetch_word)(const uint8_t *x, size_t distance) {
 }
 
 /*
- * 64 elements and their bits. scaling and access are constants after inlining. Elements are dropped before they are
- * scaled: the scale is finite and positive, and leaves +0.0 as it is. A scale of 1 leaves NaNs as they are.
+ * Applies a word of bits to 64 elements. scaling and access are constants after inlining. Elements are set to +0.0
+ * before the multiplication, which changes no +0.0, as the scale is finite and positive. A scale of 1 is not multiplied
+ * by, so that NaNs keep their bits.
  */
 FD_INLINE void OF_DTYPE(apply_word)(uint64_t word, COMPUTE scale, const uint8_t *x, uint8_t *y, int scaling,
                                     fd_access access) {
@@ -25,16 +26,16 @@ FD_INLINE void OF_DTYPE(apply_word)(uint64_t word, COMPUTE scale, const uint8_t 
 }
 
 /*
- * How many elements lie before the first one of y that is aligned to a vector; 0 where none is, and in short runs,
- * where the ends cost more than is gained. NumPy aligns to 16 bytes, so that every other access of a longer vector
- * would cross a cache line, and take twice the time.
+ * How many elements come before the first element of y that is aligned to a vector; 0 if there is none, or if the run
+ * is short, since its ends would cost more than is gained. NumPy aligns arrays to 16 bytes, so every other access of a
+ * longer vector would cross a cache line, and take twice the time.
  */
 FD_INLINE size_t OF_DTYPE(lead)(const void *y, size_t n) {
     const size_t bytes = (0 - (uintptr_t)y) % V_BYTES;
     return V_BYTES < 32 || n < FD_BLOCK || bytes % SIZE ? 0 : bytes / SIZE;
 }
 
-/* Words of elements, whose first bit is bit `lead`: one of the first 64. */
+/* Applies the bits from bit `lead` < 64 on to `words` times 64 elements. */
 FD_INLINE void OF_DTYPE(apply_words_with)(const uint8_t *bits, size_t lead, size_t words, COMPUTE scale,
                                           const uint8_t *x, uint8_t *y, int scaling, fd_access access) {
     for (size_t w = 0; w < words; w++) {
@@ -43,7 +44,7 @@ FD_INLINE void OF_DTYPE(apply_words_with)(const uint8_t *bits, size_t lead, size
     }
 }
 
-/* Makes constants of what is the same for all words. */
+/* Calls apply_words_with with constant access and scaling, so that the loop has no branches. */
 FD_INLINE void OF_DTYPE(apply_words)(const uint8_t *bits, size_t lead, size_t words, COMPUTE scale, const uint8_t *x,
                                      uint8_t *y, fd_access access) {
     const fd_access cached = {0, 0}, ahead = {access.prefetch, 0}, past = {0, 1}, both = {access.prefetch, 1};
@@ -62,7 +63,7 @@ FD_INLINE void OF_DTYPE(apply_words)(const uint8_t *bits, size_t lead, size_t wo
         OF_DTYPE(apply_words_with)(bits, lead, words, scale, x, y, 1, both);
 }
 
-/* Up to 64 elements from bit `at` on: in a buffer of 64, so that nothing past the ends is touched. */
+/* Up to 64 elements, from bit `at` on: in a buffer of 64, so that nothing past the end is read or written. */
 FD_INLINE void OF_DTYPE(apply_few)(const uint8_t *bits, size_t at, size_t n, COMPUTE scale, const uint8_t *x,
                                    uint8_t *y) {
     uint8_t data[FD_WORD * SIZE] __attribute__((aligned(64))) = {0};
@@ -73,10 +74,10 @@ FD_INLINE void OF_DTYPE(apply_few)(const uint8_t *bits, size_t at, size_t n, COM
     memcpy(y, data, n * SIZE);
 }
 
-/* n elements from bit `lead` on, one of the first 64. No byte past the last bit is read. */
+/* n elements, from bit `lead` < 64 on. No byte past the last bit is read. */
 FD_INLINE void OF_DTYPE(apply_from)(const uint8_t *bits, size_t lead, size_t n, COMPUTE scale, const uint8_t *x,
                                     uint8_t *y, fd_access access) {
-    const size_t last = lead ? 8 : 0; /* of a word that is not whole bytes, the ninth is read whole */
+    const size_t last = lead ? 8 : 0; /* bits_at reads nine bytes */
     const size_t words = n > last ? (n - last) / FD_WORD : 0;
     OF_DTYPE(apply_words)(bits, lead, words, scale, x, y, access);
     for (size_t at = words * FD_WORD, count; at < n; at += count) {
@@ -95,10 +96,10 @@ static void OF_DTYPE(apply)(const uint8_t *bits, size_t n, double scale, const v
 }
 
 /*
- * While a block is drawn, as many words as are drawn of the block before are applied, in the order of memory: the
- * generator's arithmetic runs while the data is on its way, whatever the order in which lanes are drawn. Where the data
- * are taken from their first aligned element on, the last word of a block has its last bits from the next one's first:
- * that lies behind it in `bits`, and is copied there in the scratch.
+ * While a block is drawn, the block before it is applied, as many words at a time as were drawn: so the generator
+ * computes while data is loaded, and memory is passed over in order, though the lanes of a block are drawn in another.
+ * If the first elements come before an aligned one, the last word of a block takes its last bits from the first word of
+ * the next block, which follows it in `bits`, and is copied behind it in the scratch.
  */
 static void OF_DTYPE(dropout)(const fd_draw *draw, uint64_t block, size_t blocks, double scale_, const void *x, void *y,
                               uint8_t *bits, fd_access access) {

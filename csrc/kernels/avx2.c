@@ -72,7 +72,7 @@ FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
 typedef __m256i v_data;
 
 FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
-    if (nontemporal) { /* NumPy aligns to 16 bytes, no further */
+    if (nontemporal) { /* NumPy's arrays are aligned to 16 bytes only */
         _mm_stream_si128((__m128i *)y, _mm256_castsi256_si128(v));
         _mm_stream_si128((__m128i *)(y + 16), _mm256_extracti128_si256(v, 1));
     } else {
@@ -80,7 +80,7 @@ FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
     }
 }
 
-/* The bits of sixteen elements, each against its own. */
+/* Sixteen elements: lane i tests bit i. */
 FD_INLINE v_data v_kept_2(const uint8_t *x, uint64_t word, int i) {
     const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
     const __m256i bits = _mm256_set1_epi16((short)(word >> (16 * i)));
@@ -88,11 +88,11 @@ FD_INLINE v_data v_kept_2(const uint8_t *x, uint64_t word, int i) {
     return _mm256_and_si256(_mm256_loadu_si256((const __m256i *)x), keep);
 }
 
-/* The wider elements' bits are shifted to their signs, which is all that a masked load looks at. */
+/* For wider elements, each bit is shifted to the sign of its lane, the only bit that a masked load looks at. */
 FD_INLINE v_data v_kept_4(const uint8_t *x, uint64_t word, int i) {
     const int t = 31 - 8 * (i % 4);
     const __m256i shift = _mm256_setr_epi32(t, t - 1, t - 2, t - 3, t - 4, t - 5, t - 6, t - 7);
-    const __m256i both = _mm256_set1_epi64x((long long)word); /* its lower half everywhere, or its upper */
+    const __m256i both = _mm256_set1_epi64x((long long)word); /* next line: its lower or upper half in all lanes */
     const __m256i bits = i < 4 ? _mm256_shuffle_epi32(both, 0xA0) : _mm256_shuffle_epi32(both, 0xF5);
     return _mm256_maskload_epi32((const int *)x, _mm256_sllv_epi32(bits, shift));
 }

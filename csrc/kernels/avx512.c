@@ -1,5 +1,4 @@
-/* AVX-512 F, BW, DQ and VL, and F16C: the eight lanes of a block in one vector; mask bits load directly as mask
- * registers. */
+/* AVX-512 F, BW, DQ and VL, and F16C: eight lanes in a vector; mask bits are used directly as mask registers. */
 #include "../backend.h"
 
 #ifdef FD_X86
@@ -23,7 +22,7 @@ FD_INLINE v_u64 v_lowest(v_u64 a) { return _mm512_and_si512(a, _mm512_sub_epi64(
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { _mm512_storeu_si512(bits, a); }
 FD_INLINE void v_fence(void) { _mm_sfence(); }
 
-/* Macros, since their counts are to be constants before anything is inlined. */
+/* Macros, since the intrinsics require constant counts, also before inlining. */
 #define v_shl(a, n) _mm512_slli_epi64(a, n)
 #define v_shr(a, n) _mm512_srli_epi64(a, n)
 #define v_rotl(a, n) _mm512_rol_epi64(a, n)
@@ -39,9 +38,10 @@ FD_INLINE v_u64 v_where_any(v_u64 z, v_u64 a, v_u64 b) {
 }
 
 /*
- * Each plane in two instructions: what is undecided takes t for its result, and the plane after the one that decided
- * it finds it so; the caller drops what is undecided at the end. As functions of (first, second, third) argument:
- * 0xCA is first ? second : third, 0x90 is first & ~(second ^ third).
+ * Two instructions per plane. The first drops every undecided element if t is 1, and keeps it if t is 0: that is right
+ * where U's bit differs from t, and only there; the others, which the second instruction leaves undecided, are set
+ * again by the next plane, and the caller clears those that are left. As functions of the (first, second, third)
+ * argument, 0xCA is first ? second : third, and 0x90 is first & ~(second ^ third).
  */
 FD_INLINE void v_decide(v_u64 *undecided, v_u64 *dropped, v_u64 u, uint64_t t) {
     const v_u64 bit = v_set1(0 - t);
@@ -65,7 +65,7 @@ FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
 typedef __m512i v_data;
 
 FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
-    if (nontemporal) { /* NumPy aligns to 16 bytes, no further */
+    if (nontemporal) { /* NumPy's arrays are aligned to 16 bytes only */
         _mm_stream_si128((__m128i *)y, _mm512_castsi512_si128(v));
         _mm_stream_si128((__m128i *)(y + 16), _mm512_extracti32x4_epi32(v, 1));
         _mm_stream_si128((__m128i *)(y + 32), _mm512_extracti32x4_epi32(v, 2));
@@ -87,14 +87,14 @@ FD_INLINE v_data v_kept_8(const uint8_t *x, uint64_t word, int i) {
     return _mm512_maskz_mov_epi64((__mmask8)(word >> (8 * i)), _mm512_loadu_si512(x));
 }
 
-/* Each of four bits twice: 0b dcba to 0b dc00ba, to 0b d0c0b0a, times 3. */
+/* Repeats each of four bits: 0b dcba becomes 0b dc00ba, then 0b d0c0b0a, and times 3 gives 0b ddccbbaa. */
 FD_INLINE v_data v_kept_16(const uint8_t *x, uint64_t word, int i) {
     const unsigned bits = (unsigned)(word >> (4 * i)), pairs = (bits & 3) | (bits & 12) << 2;
     const unsigned spread = (pairs & 0x11) | (pairs & 0x22) << 1;
     return _mm512_maskz_mov_epi64((__mmask8)(spread * 3), _mm512_loadu_si512(x));
 }
 
-/* One instruction masks and multiplies; nothing is computed, and nothing raised, in a dropped place. */
+/* One instruction masks and multiplies; dropped elements are not computed, and raise no floating-point exception. */
 #define v_kept_scaled_f32(x, word, i, scale) \
     ((v_data)_mm512_maskz_mul_ps((__mmask16)((word) >> (16 * (i))), _mm512_loadu_ps(x), _mm512_set1_ps(scale)))
 #define v_kept_scaled_f64(x, word, i, scale) \

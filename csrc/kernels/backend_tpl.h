@@ -1,8 +1,8 @@
 /*
- * The kernels of one instruction set and their table. The file that includes this has defined BACKEND and NAME (of the
- * table), supported(), and the operations below, which are all that the kernels ask of an instruction set.
+ * The kernels of one instruction set and their table. The file that includes this must define BACKEND (the variable of
+ * the table), NAME, supported(), and the operations below; the kernels use no others.
  *
- * On lanes of the generator. V_LANES of a block's eight are in one v_u64, so a block takes 8 / V_LANES passes:
+ * On lanes of the generator. A v_u64 holds V_LANES of the eight lanes of a block, so a block takes 8 / V_LANES passes:
  *
  *   v_set1 v_ramp        the same word in every lane; 0, step, 2*step, ...
  *   v_add v_xor v_andnot (~a & b) v_shl v_shr v_rotl v_mul
@@ -10,23 +10,23 @@
  *   v_where_any          a where the lane of z has a bit set, b elsewhere
  *   v_any                whether any lane has a bit set
  *   v_lowest             the lowest set bit of each lane, or 0
- *   v_decide             one plane: see draw_kept in stream_tpl.h
- *   v_store              as little-endian words
- *   v_complements        the bits of (2 - 2^-52) - p, of V_LANES values of p
- *   v_reached            one bit for each of the eight lanes of a step: whether its upper half is at least a bound
+ *   v_decide             compares one plane with one bit of the threshold: see draw_kept in stream_tpl.h
+ *   v_store              stores the lanes as little-endian words
+ *   v_complements        the bits of the doubles (2 - 2^-52) - p, for V_LANES values of p
+ *   v_reached            one bit for each of eight lanes: whether its upper 32 bits are at least a bound
  *
  * On data, in vectors v_data of V_BYTES bytes:
  *
- *   V_UNROLL             FD_UNROLL where the vectors of a word are to be unrolled, else nothing
- *   v_save               a store; a non-temporal one on request, then to a 16-byte aligned address
- *   v_fence              comes after the last non-temporal store
- *   v_kept_2 v_kept_4 v_kept_8 v_kept_16     for each element size: the i-th vector of 64 elements, which is at x, +0.0
- *                        where the word's bits are 0
+ *   V_UNROLL             FD_UNROLL if loops over the vectors of a word are to be unrolled, else nothing
+ *   v_save               a store; a non-temporal one on request, to an address that is then 16-byte aligned
+ *   v_fence              is called after the last non-temporal store
+ *   v_kept_2 v_kept_4 v_kept_8 v_kept_16     for elements of so many bytes: the vector at x, which is the i-th of 64
+ *                        elements, with +0.0 where the word's bits are 0
  *
  * On reals, in vectors of R_BYTES bytes (vectors_tpl.h). These are macros, and may be left out:
  *
  *   v_widen_f16 v_narrow_f16              float16 to float, and back to nearest even
- *   v_kept_scaled_f32 v_kept_scaled_f64   v_kept and the product with the scale
+ *   v_kept_scaled_f32 v_kept_scaled_f64   v_kept_4 or v_kept_8, and the product with the scale
  */
 #include "../bitcopy.h"
 #include "stream_tpl.h"
@@ -42,7 +42,7 @@ static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *
 
 #include "draw_p_array_tpl.h"
 
-/* For each dtype: the bytes of an element, how a real is stored, in what it is computed, how many reals it has. */
+/* For each dtype: the bytes of an element, the types in which a real is stored and computed, and the reals in it. */
 #define DTYPE f16
 #define SIZE 2
 #define STORAGE f16

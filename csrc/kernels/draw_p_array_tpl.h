@@ -1,19 +1,19 @@
 /*
  * The bits of an array p.
  *
- * U < T is read off the sum S = bits((2 - 2^-52) - p) + (U >> 12), in which U's upper bits meet p and no T is made. The
- * difference is in [1, 2), where the bits of doubles count in 2^-52 from 1023 * 2^52 on, so that
- * S - 2^62 = floor(U / 2^12) - p * 2^52 - 1 + d, |d| <= 1/2 for the rounding. T / 2^12 is p * 2^52 but for its own
- * rounding of 2^-13 at most, and S is an integer, hence: S >= 2^62 only where U >= T, and S < 2^62 - 2 only where U <
- * T. (The two p above 1 - 2^-52 give the bits that are 1 and 2 below 1023 * 2^52; with p = 1, S is below 2^62 - 2
- * always.) A word with an S between is drawn again in full. So is every word with an S that has the upper half of 2^62
- * - 1, for these alone are looked at: one S in 2^20.
+ * Whether U < T is found without computing T, from the sum S = bits((2 - 2^-52) - p) + (U >> 12). The difference is in
+ * [1, 2), where the bits of a double are 1023 * 2^52 plus a count of 2^-52, so that
+ * S - 2^62 = floor(U / 2^12) - p * 2^52 - 1 + d, with |d| <= 1/2 for the rounding. T / 2^12 is p * 2^52, rounded by at
+ * most 2^-13, and S is an integer. Hence S >= 2^62 implies U >= T, and S < 2^62 - 2 implies U < T. (For the two doubles
+ * p above 1 - 2^-52 the bits are 1023 * 2^52 less 1 and less 2; with p = 1, S is always below 2^62 - 2.) A word with an
+ * S between these bounds is drawn again, exactly. As only the upper 32 bits of S are compared, so is every word with an
+ * S whose upper 32 bits are those of 2^62 - 1: one S in 2^20.
  */
 #include "../p_array.h"
 
 enum { VECTORS = FD_LANES / V_LANES, STEPS = FD_WORD / FD_LANES };
 
-/* The lanes at the start of a word: the element at step t of lane l is 8*t + l, so a word is eight steps of all. */
+/* The lanes at the start of a word: element 8*t + l is drawn by step t of lane l, so a word is 8 steps of all lanes. */
 FD_INLINE void enter_word(lanes *s, const fd_draw *draw, uint64_t block, size_t word) {
     FD_UNROLL
     for (int v = 0; v < VECTORS; v++) {
@@ -23,7 +23,8 @@ FD_INLINE void enter_word(lanes *s, const fd_draw *draw, uint64_t block, size_t 
     }
 }
 
-/* One step of every lane: eight bits of the word, and of what it would be if the doubtful ones were kept. */
+/* One step of every lane: eight bits of the word, first if all undecided elements were dropped, then if all were kept.
+ */
 FD_INLINE void draw_step(lanes *s, const double *p, int step, uint64_t *kept, uint64_t *not_dropped) {
     v_u64 sums[VECTORS];
     FD_UNROLL
@@ -33,10 +34,10 @@ FD_INLINE void draw_step(lanes *s, const double *p, int step, uint64_t *kept, ui
     *not_dropped |= (uint64_t)v_reached(sums, 0x3FFFFFFF) << (FD_LANES * step);
 }
 
-/* n elements of a block from in_block on: the bits of all the words they are in. */
+/* The bits of all words that contain the n elements of a block from in_block on. */
 static void draw_p_array(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
                          uint8_t *bits) {
-    enum { TOGETHER = 1024 }; /* that the stores of staging have left before they are loaded */
+    enum { TOGETHER = 1024 }; /* values copied at a time: enough that they are stored before they are loaded */
     const size_t first = in_block / FD_WORD, end = in_block + n;
     const double *p = NULL;
     double staged[TOGETHER];
@@ -56,7 +57,7 @@ static void draw_p_array(const fd_draw *draw, uint64_t block, size_t in_block, s
     }
 }
 
-/* Whether all of n values are between 0 and 1; copied, -0.0 as 0, unless copy is NULL. */
+/* Returns whether n values are all between 0 and 1; copies them unless copy is NULL, -0.0 as 0. */
 static int copy_p(const double *p, size_t n, double *copy) {
     enum { AT_ONCE = R_BYTES / sizeof *p };
     lanes_f64 right = (v_f64){0} == 0.0;

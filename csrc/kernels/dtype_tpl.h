@@ -1,6 +1,6 @@
 /*
- * All kernels of one dtype. Included once for each by backend_tpl.h, which sets DTYPE, SIZE, STORAGE, REAL and PARTS,
- * and says what they are.
+ * All kernels of one dtype. backend_tpl.h includes it once for each dtype, and defines and explains DTYPE, SIZE,
+ * STORAGE, REAL and PARTS.
  */
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -11,7 +11,7 @@
 
 #include "apply_tpl.h"
 #include "reals_tpl.h"
-/* In this order: the ones below work on the vectors of reals that reals_tpl.h cuts a word into. */
+/* These use the vectors of reals that reals_tpl.h defines. */
 #include "affine_tpl.h"
 #include "p_array_tpl.h"
 #include "residual_tpl.h"

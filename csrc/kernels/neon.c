@@ -5,7 +5,7 @@
 
 #include <arm_neon.h>
 
-static int supported(void) { return 1; } /* part of the architecture */
+static int supported(void) { return 1; } /* every aarch64 processor has NEON */
 
 #define V_LANES 2
 typedef uint64x2_t v_u64;
@@ -20,7 +20,7 @@ FD_INLINE v_u64 v_lowest(v_u64 a) { return vandq_u64(a, vsubq_u64(vdupq_n_u64(0)
 FD_INLINE void v_store(uint8_t *bits, v_u64 a) { vst1q_u8(bits, vreinterpretq_u8_u64(a)); }
 FD_INLINE void v_fence(void) {}
 
-/* Macros, since their counts are to be constants before anything is inlined. */
+/* Macros, since the intrinsics require constant counts, also before inlining. */
 #define v_shl(a, n) vshlq_n_u64(a, n)
 #define v_shr(a, n) vshrq_n_u64(a, n)
 #define v_rotl(a, n) vsriq_n_u64(vshlq_n_u64(a, n), a, 64 - (n))
@@ -70,11 +70,11 @@ FD_INLINE unsigned v_reached(const v_u64 *sums, uint32_t bound) {
 typedef uint8x16_t v_data;
 
 FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
-    (void)nontemporal; /* no such store here */
+    (void)nontemporal; /* there is no intrinsic for such a store */
     vst1q_u8(y, v);
 }
 
-/* Each element's bit of the word against its own. */
+/* The bit of the word that each lane tests. */
 static const uint32_t bit_4[4] = {1, 2, 4, 8};
 static const uint64_t bit_8[2] = {1, 2};
 

@@ -1,4 +1,4 @@
-/* x / (1 - p) where kept, +0.0 where dropped, each element with its own p. */
+/* An array p: x / (1 - p) where kept, +0.0 where dropped, with each element's own p. */
 FD_INLINE void OF_DTYPE(apply_p_array_word)(uint64_t word, const COMPUTE *scale, const uint8_t *x, uint8_t *y) {
     V_UNROLL
     for (int i = 0; i < OF_DTYPE(VECTORS); i++) {
@@ -30,7 +30,7 @@ static void OF_DTYPE(apply_p_array)(const uint8_t *bits, size_t n, const double 
     }
 }
 
-/* Whole words of a block, drawn, scaled and applied in one pass: the divisions take their time while lanes step. */
+/* Whole words of a block, drawn and applied in one pass: the divisions overlap with the steps of the lanes. */
 static void OF_DTYPE(dropout_p_array)(const fd_draw *draw, uint64_t block, size_t first, size_t words,
                                       struct fd_walk *walk, const void *x, void *y, uint8_t *bits) {
     const uint8_t *from = x;

@@ -1,4 +1,4 @@
-/* Plain C11 and vector types, one lane at a time, right on any byte order. */
+/* C11 and the compilers' vector types, one lane at a time, for any processor and byte order. */
 #include "scalar.h"
 
 static int supported(void) { return 1; }
@@ -7,7 +7,7 @@ static int supported(void) { return 1; }
 #define R_BYTES 16
 #define V_UNROLL
 
-/* In the compilers' own vector types, which become what every processor of the architecture has. */
+/* The compilers implement their vector types with instructions that every processor of the architecture has. */
 typedef uint64_t v_data __attribute__((vector_size(16)));
 typedef uint16_t v_u16x8 __attribute__((vector_size(16)));
 typedef uint32_t v_u32x4 __attribute__((vector_size(16)));
@@ -19,13 +19,13 @@ FD_INLINE v_data v_load(const uint8_t *x) {
 }
 
 FD_INLINE void v_save(uint8_t *y, v_data v, int nontemporal) {
-    (void)nontemporal; /* C has no such store */
+    (void)nontemporal; /* C has no non-temporal store */
     memcpy(y, &v, sizeof v);
 }
 
 FD_INLINE void v_fence(void) {}
 
-/* The bit of each element in a place of its own: an element whose bit is set keeps all of its bits. */
+/* Each lane tests its own bit of the word; the result, all ones or 0, is the mask for its element. */
 FD_INLINE v_data v_kept_2(const uint8_t *x, uint64_t word, int i) {
     const v_u16x8 bit = {1, 2, 4, 8, 16, 32, 64, 128};
     return v_load(x) & (v_data)((bit & (uint16_t)(word >> (8 * i) & 0xFF)) != 0);

@@ -1,4 +1,4 @@
-/* dropout(x + bias) + residual, each step rounded as if it were stored; and the sums that are the bias's gradient. */
+/* dropout(x + bias) + residual, with each step rounded as if it were stored; and sums for the gradient of the bias. */
 FD_INLINE void OF_DTYPE(residual_word)(uint64_t word, COMPUTE scale, const uint8_t *x, const uint8_t *bias,
                                        const uint8_t *residual, uint8_t *y) {
     V_UNROLL
@@ -15,7 +15,7 @@ FD_INLINE void OF_DTYPE(residual_word)(uint64_t word, COMPUTE scale, const uint8
     }
 }
 
-/* The whole words of n elements; whether there is a bias and a residual is constant after inlining. */
+/* The first n / 64 * 64 elements; whether bias and residual are NULL is constant after inlining. */
 FD_INLINE void OF_DTYPE(residual_words)(const uint8_t *bits, size_t n, double scale, const uint8_t *x,
                                         const uint8_t *bias, const uint8_t *residual, uint8_t *y, fd_access access) {
     for (size_t w = 0; w + FD_WORD <= n; w += FD_WORD) {
@@ -49,15 +49,15 @@ static void OF_DTYPE(residual)(const uint8_t *bits, size_t n, double scale, cons
 }
 
 /*
- * Adds n elements, real by real, to as many sums. Sums of floats are doubles; those of doubles carry a compensation,
- * what each addition has rounded off (Kahan 1965), which is no worse than NumPy's pairwise sums.
+ * Adds a vector of reals to as many sums, which are doubles. Sums of doubles have a compensation, the rounding error of
+ * the last addition (Kahan 1965): they are at least as exact as NumPy's pairwise sums.
  */
 FD_INLINE void OF_DTYPE(accumulate_vector)(const uint8_t *x, double *sum, double *compensation) {
     const OF_REAL(v) v = OF_STORAGE(load)(x);
 #if SIZE / PARTS == 8
     const v_f64 before = load_f64((const uint8_t *)sum), y = v - load_f64((const uint8_t *)compensation);
     const v_f64 total = before + y, error = (total - before) - y;
-    /* An infinite sum has rounded nothing off. */
+    /* If the sum is infinite, the error would be NaN. */
     store_f64((uint8_t *)compensation, chosen_f64(error - error == 0, error, (v_f64){0}));
     store_f64((uint8_t *)sum, total);
 #else

@@ -1,4 +1,4 @@
-/* The operations on lanes (backend_tpl.h lists them) of one lane, in plain C11. */
+/* The operations on lanes that backend_tpl.h lists, with one lane per vector, in plain C11. */
 #ifndef FD_SCALAR_H
 #define FD_SCALAR_H
 

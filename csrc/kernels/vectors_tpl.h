@@ -1,7 +1,7 @@
 /*
- * Vectors of reals in the compilers' own vector types, so that one text serves every instruction set: products of data
- * vectors (V_BYTES), and what the passes beside plain dropout are written in (R_BYTES). A storage type (f16 bf16 f32
- * f64) has load_, store_ and rounded_ (to storage and back); a compute type (f32 f64) has v_, real_, lanes_, all_,
+ * Vectors of reals in the compilers' own vector types, so that this file serves every instruction set: the products of
+ * plain dropout, on vectors of V_BYTES, and what all other kernels use, on vectors of R_BYTES. A storage type (f16 bf16
+ * f32 f64) has load_, store_ and rounded_ (to storage and back); a compute type (f32 f64) has v_, real_, lanes_, all_,
  * chosen_, kept_lanes_ and scales_.
  */
 typedef float data_f32 __attribute__((vector_size(V_BYTES)));
@@ -20,7 +20,7 @@ typedef uint32_t v_bits32 __attribute__((vector_size(R_BYTES)));
 typedef uint64_t v_bits64 __attribute__((vector_size(R_BYTES)));
 typedef uint16_t v_halves __attribute__((vector_size(R_BYTES / 2)));
 
-/* By its bits: some machines widen a float that meets a vector. */
+/* From its bits as an integer: some compilers convert a float to double when it is combined with a vector. */
 FD_INLINE v_f32 all_f32(float a) {
     int32_t bits;
     memcpy(&bits, &a, sizeof bits);
@@ -35,13 +35,13 @@ FD_INLINE v_f64 chosen_f64(lanes_f64 where, v_f64 a, v_f64 b) {
     return (v_f64)((where & (lanes_f64)a) | (~where & (lanes_f64)b));
 }
 
-/* The bit of each lane, where an element has one real, and two. */
+/* The bit that each lane tests, if an element has one real, and if it has two. */
 static const int32_t lane_bits_f32[2][16] = {
     {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768},
     {1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 32, 32, 64, 64, 128, 128}};
 static const int64_t lane_bits_f64[2][8] = {{1, 2, 4, 8, 16, 32, 64, 128}, {1, 1, 2, 2, 4, 4, 8, 8}};
 
-/* All ones in the lanes whose element's bit is set; the first element's is bit 0. */
+/* All ones in the lanes whose element's bit is set; bit 0 is that of the first element. */
 FD_INLINE lanes_f32 kept_lanes_f32(uint64_t bits, int parts) {
     lanes_f32 lane;
     memcpy(&lane, lane_bits_f32[parts - 1], sizeof lane);
@@ -70,8 +70,9 @@ FD_INLINE v_f64 rounded_f64(v_f64 v) { return v; }
 
 #ifndef v_widen_f16
 /*
- * float16 to float: moving exponent and fraction into place divides the value by 2^112 (the biases are 15 and 127),
- * which the product undoes, for subnormals too; 2^16 is where Inf and NaN land, whose exponent is then all ones.
+ * float16 to float: shifting exponent and fraction into place gives the value divided by 2^112, as the exponents'
+ * biases are 15 and 127, so it is multiplied by 2^112, which is right for subnormals too. Inf and NaN become 2^16 or
+ * more; their exponent is then set to all ones.
  */
 FD_INLINE v_f32 v_widen_f16(v_halves halves) {
     const v_bits32 bits = __builtin_convertvector(halves, v_bits32);
@@ -81,8 +82,9 @@ FD_INLINE v_f32 v_widen_f16(v_halves halves) {
 }
 
 /*
- * To nearest even. Below 2^-14 (0x388..) results are multiples of 2^-24, the unit in the last place of a float in
- * [0.5, 1). From 2^16 (0x478..) on there are Inf and NaN. Magnitudes are compared as signed numbers: none is negative.
+ * Float to float16, rounded to nearest even. Below 2^-14 (0x388..) results are multiples of 2^-24, the unit in the last
+ * place of a float in [0.5, 1), so adding 0.5 rounds. From 2^16 (0x478..) on results are Inf or NaN. Magnitudes are
+ * compared as signed numbers, since none is negative.
  */
 FD_INLINE v_halves v_narrow_f16(v_f32 v) {
     const lanes_f32 magnitude = (lanes_f32)v & 0x7FFFFFFF;
@@ -97,8 +99,8 @@ FD_INLINE v_halves v_narrow_f16(v_f32 v) {
 #endif
 
 /*
- * bfloat16 is the upper half of a float. To nearest even: the upper half of this sum, for any unsigned type. A NaN that
- * was bfloat16 has a lower half of 0, so it stays one. (The processors' own instructions flush denormals.)
+ * bfloat16 is the upper half of a float; the upper half of this sum is the float rounded to nearest even. A NaN that
+ * came from bfloat16 has a lower half of 0, so it stays a NaN. (The processors' own instructions flush denormals.)
  */
 #define ROUNDED_BF16(bits) ((bits) + 0x7FFF + ((bits) >> 16 & 1))
 
@@ -128,7 +130,7 @@ FD_INLINE v_data scaled_f32(v_data v, float scale) {
 
 FD_INLINE v_data scaled_f64(v_data v, double scale) { return (v_data)((data_f64)v * scale); }
 
-/* Halves of a vector of reals as integers: compilers join these in registers, but vectors through memory. */
+/* Halves of a vector of reals as integers: compilers join integers in registers, but vectors through memory. */
 #if R_BYTES == 32
 __extension__ typedef unsigned __int128 half_int;
 #else
@@ -150,7 +152,7 @@ FD_INLINE v_data scaled_f16(v_data v, float scale) {
 #endif
 }
 
-/* Pairs of bfloat16 are 32 bits, of which each is the upper half of a float: one shifted up, the other where it is. */
+/* Two bfloat16 in 32 bits: the lower becomes a float by a shift, the upper by clearing the other half. */
 FD_INLINE v_data scaled_bf16(v_data v, float scale) {
     const data_u32 pairs = (data_u32)v, upper = (data_u32){0} + 0xFFFF0000;
     const data_u32 low = (data_u32)scaled_f32((v_data)(pairs << 16), scale);
@@ -158,7 +160,7 @@ FD_INLINE v_data scaled_bf16(v_data v, float scale) {
     return (v_data)(ROUNDED_BF16(low) >> 16 | (ROUNDED_BF16(high) & upper));
 }
 
-/* The i-th vector of 64 elements at x: scaled where the word's bit is 1, else +0.0. */
+/* The vector at x, which is the i-th of 64 elements: scaled where the word's bit is 1, else +0.0. */
 #ifndef v_kept_scaled_f32
 #define v_kept_scaled_f32(x, word, i, scale) scaled_f32(v_kept_4(x, word, i), scale)
 #define v_kept_scaled_f64(x, word, i, scale) scaled_f64(v_kept_8(x, word, i), scale)
@@ -168,9 +170,9 @@ FD_INLINE v_data scaled_bf16(v_data v, float scale) {
 #define v_kept_scaled_c64(x, word, i, scale) scaled_f32(v_kept_8(x, word, i), scale)
 #define v_kept_scaled_c128(x, word, i, scale) scaled_f64(v_kept_16(x, word, i), scale)
 
-enum { P_STAGED = 256 }; /* values of an array p that are brought together, or turned into scales, at a time */
+enum { P_STAGED = 256 }; /* how many values of an array p are copied, or turned into scales, at a time */
 
-/* 1 / (1 - p) in double, rounded once, of n values of p, n a multiple of the lanes, each `parts` times. */
+/* 1 / (1 - p) in double, rounded once, for n values of p, each stored `parts` times; n is a multiple of the lanes. */
 FD_INLINE void scales_f32(const double *p, size_t n, float *scale, int parts) {
     for (size_t i = 0; i < n; i += R_BYTES / 8) {
         const v_narrow s = __builtin_convertvector(1.0 / (1.0 - load_f64((const uint8_t *)(p + i))), v_narrow);

@@ -1,9 +1,9 @@
-"""Dropout for NumPy at the speed of memory, whose mask is a pure function of key, stream, p and index."""
+"""Dropout for NumPy at the speed of memory; the mask is a pure function of key, stream, p and index."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# First of all: where NumPy refuses a sub-interpreter, the extensions would already have bound themselves to it.
+# NumPy comes first: if it refuses to be imported in a sub-interpreter, our extensions must not have been imported yet.
 import numpy as _numpy  # noqa: F401
 
 from ._core.binding import backend, backends, get_num_threads, num_threads, set_num_threads
@@ -64,7 +64,7 @@ __all__ = [
     "show_config",
 ]
 
-# What most programs never ask for is imported when it is: the import of fastdrop stays quick.
+# These names are imported when they are first used, since most programs need few of them.
 _LATER = {
     "_core.alpha": ("alpha_dropout",),
     "_core.config": ("show_config",),

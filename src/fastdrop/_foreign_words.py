@@ -1,4 +1,4 @@
-"""The words of PyTorch, Keras, JAX and others, and what they are called here: for errors that say so."""
+"""Names that PyTorch, Keras, JAX and others use, and ours: error messages suggest the one for the other."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ KEYWORDS = {
 
 
 def check_keywords(given: Mapping[str, object], of: str) -> None:
-    """Refuse a keyword that is another library's, and name the one of this."""
+    """Refuse a keyword of another library, and name ours."""
     for word in given:
         if word in KEYWORDS:
             raise TypeError(f"{of} has no keyword {word}: it is {KEYWORDS[word]} here")
 
 
 def own_keywords(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a method without such keywords refuse those of other libraries by `check_keywords`."""
+    """Let a method refuse keywords of other libraries with the message of `check_keywords`."""
 
     @wraps(function)
     def checked(*args: Parameters.args, **options: Parameters.kwargs) -> Result:

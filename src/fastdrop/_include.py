@@ -1,4 +1,4 @@
-"""The header of the C core, for programs that call it."""
+"""Where the header of the C core is, for programs that call it."""
 
 import os
 
@@ -7,11 +7,10 @@ from ._public import public
 
 @public
 def get_include() -> str:
-    """The folder that holds ``fastdrop.h``, the header of the C core.
+    """Return the folder that contains ``fastdrop.h``, the header of the C core.
 
-    The core itself is beside it, as a static library: ``pkg-config --cflags --libs fastdrop`` with
-    ``../lib/pkgconfig`` in ``PKG_CONFIG_PATH``, or the entry point group ``pkg_config``, which build tools read, gives
-    the flags for both.
+    The core is installed as a static library, too. ``pkg-config --cflags --libs fastdrop`` gives the flags for both,
+    with ``../lib/pkgconfig`` in ``PKG_CONFIG_PATH``; build tools find it by the entry point group ``pkg_config``.
 
     Returns
     -------
@@ -20,13 +19,13 @@ def get_include() -> str:
 
     See Also
     --------
-    numpy.get_include : The same of NumPy's headers.
+    numpy.get_include : The same for NumPy's headers.
 
     Notes
     -----
     The header says what each function does and expects; ``csrc/README.md`` in the sources says how to compile the core
-    otherwise. The library was compiled as the package was: a program that links it needs ``-fopenmp``, or what its
-    compiler has for it, where ``fastdrop.show_config()`` says that OpenMP is enabled.
+    without Python. If ``fastdrop.show_config()`` says that OpenMP is enabled, a program that links the library needs
+    ``-fopenmp``, or its compiler's option for OpenMP.
 
     Examples
     --------

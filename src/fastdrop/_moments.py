@@ -1,4 +1,4 @@
-"""What samples that come one by one amount to: mean, variance, entropies, whether they differ at all."""
+"""Statistics of samples that come one by one: mean, variance, entropies, and whether the samples differ at all."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 if TYPE_CHECKING:
     from .layers.base import Array
 
-SUM_TOLERANCE = 0.01  # of probabilities: more than what rounding to half precision takes from them
+SUM_TOLERANCE = 0.01  # of a sum of probabilities: more than rounding to half precision can change it
 
 
 class Statistics:
-    """The statistics of the samples so far, by Welford's recurrences in double precision."""
+    """The statistics of all samples so far, by Welford's recurrences in double precision."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.count = 0
         self.mean: Array = np.zeros(shape, np.complex128 if dtype.kind == "c" else np.float64)
-        self.fault = ""  # what kept a sample from being probabilities
+        self.fault = ""  # why the samples are not probabilities; empty if they are
         self._squares = np.zeros(shape)  # the sum of |y - mean|^2
-        self._entropies = np.zeros(shape[:-1])  # their sum, as long as there is no fault
-        self._first = b""  # the first sample, as long as all others are the same
+        self._entropies = np.zeros(shape[:-1])  # the sum of the samples' entropies, as long as fault is empty
+        self._first = b""  # the first sample, as long as all others are equal to it
 
     def add(self, y: Array) -> None:
-        """Take in a sample, of the shape and dtype of the first; without warnings, as the core."""
+        """Add a sample, of the shape and dtype of the first; without warnings, as in the core."""
         self.count += 1
         if self.count == 1:
             self._first = y.tobytes()
@@ -35,7 +35,7 @@ class Statistics:
             self.fault = self.fault or _fault(delta)
             if not self.fault:
                 self._entropies += entropy(delta)
-            # From a mean that is infinite nothing is subtracted: it stays so, as numpy.mean has it.
+            # Nothing is subtracted from an infinite mean, so that it stays infinite, as in numpy.mean.
             np.subtract(delta, self.mean, out=delta, where=np.isfinite(self.mean))
             self.mean += delta / self.count
             if self.count > 1:
@@ -43,18 +43,18 @@ class Statistics:
 
     @property
     def constant(self) -> bool:
-        """Whether all samples are equal in every bit, and have any."""
+        """Whether all samples are equal in every bit, and not empty."""
         return self._first != b""
 
     @property
     def std(self) -> Array:
-        """The standard deviation; NaN where the mean is not finite, as numpy.std has it."""
+        """The standard deviation; NaN where the mean is not finite, as in numpy.std."""
         with np.errstate(all="ignore"):
             return np.where(np.isfinite(self.mean), np.sqrt(self._squares / self.count), np.nan)
 
     @property
     def mean_entropy(self) -> Array:
-        """The mean of the samples' entropies, if there was no fault."""
+        """The mean of the samples' entropies, if they are probabilities."""
         with np.errstate(all="ignore"):
             return self._entropies / self.count
 
@@ -63,11 +63,11 @@ def entropy(p: Array) -> Array:
     """Return the entropies over the last axis in nats, where 0 log 0 is 0."""
     with np.errstate(all="ignore"):
         log = np.log(p, out=np.zeros_like(p), where=p > 0)
-        return np.asarray(0 - (p * log).sum(axis=-1))  # not the negative, which is -0.0 where one entry is 1
+        return np.asarray(0 - (p * log).sum(axis=-1))  # 0 - s, since -s would be -0.0 if an entry is 1
 
 
 def _fault(y: Array) -> str:
-    """Return what keeps y from being probabilities, nothing where it is."""
+    """Return why y is not probabilities, or an empty text if it is."""
     if y.ndim == 0 or y.dtype.kind == "c":
         return f"a {y.ndim}-d array of {y.dtype}"
     least = y.min(initial=0)

@@ -1,4 +1,4 @@
-"""Monte-Carlo dropout: many passes with dropout on, whose spread says how uncertain a network is."""
+"""Monte-Carlo dropout: many passes with dropout on; their spread tells how uncertain a network is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._core.arguments import natural, refuse_masked
-from ._core.rng import Rng, own_rng
+from ._core.rng import Rng
+from ._core.streams import own_rng
 from ._moments import Statistics, entropy
 from ._public import public
 
@@ -27,27 +28,27 @@ if TYPE_CHECKING:
 
 @public
 class MonteCarlo:
-    """What `monte_carlo` found out; y stands for an output of f.
+    """The result of `monte_carlo`. Below, y is an output of its `f`.
 
     Attributes
     ----------
-    mean : ndarray of float64 (complex128 for complex outputs), of y's shape
+    mean : ndarray of float64 (complex128 for complex outputs), shape ``y.shape``
         The mean of the samples: the prediction.
-    std : ndarray of float64, of y's shape
+    std : ndarray of float64, shape ``y.shape``
         Their standard deviation, as `numpy.std` computes it.
     entropy : ndarray of float64, shape ``y.shape[:-1]``
-        The predictive entropy, in nats: that of the mean, over the last axis. How uncertain the prediction is.
+        The predictive entropy: the entropy of the mean over the last axis, in nats. How uncertain the prediction is.
     mutual_information : ndarray of float64, shape ``y.shape[:-1]``
-        `entropy` less the mean of the samples' own entropies [1]_: the part of the uncertainty in which the thinned
-        networks disagree, and which more data would take away.
-    samples : ndarray, shape ``(samples, *y.shape)``, or None
-        All outputs, in y's dtype, if they were to be kept.
+        `entropy` minus the mean entropy of the samples [1]_, in nats: the part of the uncertainty that comes from
+        disagreement between the thinned networks, and that more data would reduce.
+    samples : ndarray of y's dtype, shape ``(samples, *y.shape)``, or None
+        All outputs, if ``keep=True``.
 
     Raises
     ------
     ValueError
-        Where `entropy` or `mutual_information` is asked of outputs that are no probabilities: real, at least 0, with
-        sum 1 over the last axis.
+        If `entropy` or `mutual_information` is read, but the outputs are not probabilities: real, at least 0, with sum
+        1 over the last axis.
 
     References
     ----------
@@ -56,7 +57,7 @@ class MonteCarlo:
 
     Examples
     --------
-    Samples that are sure of themselves, and disagree: all of the uncertainty is mutual information.
+    Each sample is certain, but they disagree: all of the uncertainty is mutual information.
 
     >>> import fastdrop as fd, numpy as np
     >>> def f(x, rng):
@@ -79,7 +80,7 @@ class MonteCarlo:
 
     @property
     def mutual_information(self) -> Array:
-        """The entropy of the mean less the mean entropy; rounding does not make it negative."""
+        """The entropy of the mean minus the mean entropy; not negative, despite rounding."""
         self._need_probabilities("mutual_information")
         information: Array = np.maximum(entropy(self.mean) - self._mean_entropy, 0)
         return information
@@ -107,24 +108,24 @@ def monte_carlo(
     keep: bool = False,
     progress: bool = False,
 ) -> MonteCarlo:
-    """Run `f` many times with other masks: the mean is the prediction, the spread its uncertainty [1]_.
+    """Run `f` many times with different masks: the mean is the prediction, the spread its uncertainty [1]_.
 
     Parameters
     ----------
     f : callable
-        ``f(x, rng)`` returns an array, and draws its masks from the `Rng` it is handed: layers by
-        ``layer.forward(x, rng=rng)``, in training mode. Its outputs have one shape and one dtype.
+        ``f(x, rng)`` returns an array, and draws its masks from the `Rng` that it receives: layers by
+        ``layer.forward(x, rng=rng)``, in training mode. All its outputs have the same shape and dtype.
     x : array_like
-        The input, rows along axis 0, of which f gets read-only views.
+        The input, with rows along axis 0. f receives read-only views of it.
     samples : int
         How many outputs to take, at least 1.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
-        Sample t draws from ``rng.fold_in(t)``: a key decides all masks. Called again with one `Rng` or one seed, the
-        samples are the same, and an `Rng` does not move; a NumPy generator is advanced by one key, None is a new key.
+        Sample t draws from ``rng.fold_in(t)``. So the same `Rng` or seed gives the same samples at every call, and no
+        stream is taken from an `Rng`. A NumPy generator is advanced by two 64-bit words. None: a new key at every call.
     batch_size : int, optional
-        How many rows f gets at once, all by default. An output has then as many rows as its batch. The batch that
-        begins at row r draws from ``rng.fold_in(t).at_row(r)``, so that no mask depends on the batch size. A layer
-        whose axis 0 is no rows refuses that: `LockedDropout` with time there.
+        How many rows f receives at once, at least 1; all by default. Each output must then have as many rows as its
+        batch. The batch that begins at row r draws from ``rng.fold_in(t).at_row(r)``, so no mask depends on the batch
+        size. `LockedDropout` with time on axis 0 refuses such an rng, since its axis 0 is not rows.
     keep : bool
         Whether to keep all outputs, as `MonteCarlo.samples`.
     progress : bool
@@ -137,21 +138,25 @@ def monte_carlo(
 
     Raises
     ------
-    TypeError, ValueError
-        On a bad argument, before anything is drawn; where f returns no array of numbers, another shape or dtype than
-        before, or other rows than it got.
+    TypeError
+        If `f` is not callable, `samples` or `batch_size` not an int, `rng` of another type than above, or `x` a masked
+        array; if f returns something else than an array of numbers, or another dtype than before.
+    ValueError
+        If `samples` or `batch_size` is less than 1, there is a `batch_size` and `x` is 0-d, or a seed is negative; if f
+        returns another shape than before, or another number of rows than it received.
     ImportError
-        On ``progress=True`` without rich.
+        If ``progress=True`` and rich is not installed.
 
     Warns
     -----
     UserWarning
-        Of two or more samples, where all are equal in every bit, or where f never used its rng: it drew nothing from
-        it, derived no other from it and did not read its key, so the samples cannot be drawn again.
+        If there are two samples or more, and all are equal in every bit, or f never used its rng: it drew nothing from
+        it, derived nothing and did not read its key, so the samples cannot be drawn again.
 
     Notes
     -----
-    Mean and variance are streamed in float64 [2]_, so that memory grows with `samples` only where they are kept.
+    Arguments are checked before anything is drawn. Mean and variance are updated with each sample, in float64 [2]_, so
+    memory does not grow with `samples`, unless they are kept.
 
     References
     ----------
@@ -178,7 +183,7 @@ def monte_carlo(
         raise TypeError(f"f must be callable, got {type(f).__name__}")
     refuse_masked(x, "x")
     data = np.asarray(x).view()
-    data.flags.writeable = False  # or a layer with inplace=True would change the input of the next sample
+    data.flags.writeable = False  # so that a layer with inplace=True does not change the input of the next sample
     count = natural(samples, "samples", 1)
     size = None if batch_size is None else natural(batch_size, "batch_size", 1)
     if size is not None and data.ndim == 0:
@@ -228,13 +233,13 @@ def _sample(f: Function, x: Array, rng: Rng, batch_size: int | None) -> Array:
         if r == 0:
             y = np.empty((rows, *part.shape[1:]), part.dtype)
         _check_same(part, (len(batch), *y.shape[1:]), y.dtype)
-        y[r : r + batch_size] = part  # at once: f may use one buffer for all
+        y[r : r + batch_size] = part  # copied now, since f may return the same buffer every time
     return y
 
 
 def _output(y: ArrayLike) -> Array:
-    """Return what f returned as an array of numbers that float64 or complex128 holds."""
-    if isinstance(y, tuple):  # of dropout, perhaps, whose mask NumPy would stack upon y
+    """Return an output of f as an array; refuse dtypes that cannot be cast to complex128 without loss."""
+    if isinstance(y, tuple):  # such as (y, mask) of dropout, which NumPy would make one array of
         raise TypeError("f must return an array, got a tuple")
     refuse_masked(y, "f(x, rng)")
     array = np.asarray(y)
@@ -252,7 +257,7 @@ def _check_same(y: Array, shape: tuple[int, ...], dtype: DTypeLike) -> None:
 
 @contextmanager
 def _counted(samples: int, progress: bool) -> Iterator[Iterable[int]]:
-    """Give the numbers of the samples, with a progress bar where asked for, which ends with the block."""
+    """Yield the numbers of the samples; if asked for, with a progress bar that ends with the block."""
     if not progress:
         yield range(samples)
         return

@@ -1,4 +1,4 @@
-"""What users and pickles name is found in the package itself, so that the file it is written in may change."""
+"""Public names belong to the package, not to the module that defines them, which may change: pickles depend on it."""
 
 from typing import TypeVar
 
@@ -6,6 +6,6 @@ Thing = TypeVar("Thing")
 
 
 def public(thing: Thing) -> Thing:
-    """Let a function or a class say that it is ``fastdrop``'s: ``fastdrop/__init__.py`` has it under its name."""
+    """Set ``__module__`` of a function or a class to ``fastdrop``, where ``fastdrop/__init__.py`` has it."""
     thing.__module__ = "fastdrop"
     return thing

@@ -1,1 +1,1 @@
-"""The compiled core, one way down: functions, masks, keys, indices, arguments, and the one binding to C."""
+"""The compiled core: functions, masks, execution, recipes, keys, indices, arguments, and the one binding to C."""

@@ -1,4 +1,4 @@
-"""Alpha dropout, in the one pass of dropout: only what becomes of an element differs."""
+"""Alpha dropout: as dropout, with other values for kept and dropped elements."""
 
 cimport numpy as cnp
 from libc.math cimport sqrt
@@ -8,7 +8,7 @@ from .c_fastdrop cimport fd_dtype, fd_values
 from .execution cimport run
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
-from .rng cimport row_of
+from .streams cimport row_of
 
 from .indices import resolve
 from .._public import public
@@ -16,26 +16,26 @@ from .._public import public
 cnp.import_array()
 
 
-# SELU's limit for large negative inputs, -scale * alpha: Klambauer et al. 2017, with PyTorch's digits.
+# SELU's limit at minus infinity, -scale * alpha (Klambauer et al. 2017), to as many digits as PyTorch has.
 cdef double ALPHA = -1.7580993408473766
 
 
 cdef fd_values alpha_values(double p) noexcept:
-    """What alpha dropout makes of an element: a * x + b where kept, a * ALPHA + b where dropped."""
+    """Return the values of alpha dropout: a * x + b where kept, a * ALPHA + b where dropped."""
     cdef double a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
     return fd_values(a, -a * ALPHA * p, a * ALPHA * (1 - p), NULL)
 
 
 @public
 def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits"):
-    """Drop elements to SELU's negative limit, and restore mean and variance by an affine map.
+    """Set elements to SELU's limit at minus infinity at random, then restore mean and variance by an affine map.
 
     Parameters
     ----------
     x : array_like
-        Of dtype float16, bfloat16, float32 or float64; any shape and layout.
+        Of dtype float16, bfloat16 (ml_dtypes), float32 or float64; any shape and layout.
     p : float
-        The probability of dropping, 0 <= p <= 1: a number, since mean and variance are restored for one p.
+        The probability of dropping, 0 <= p <= 1: a number, since the affine map restores mean and variance for one p.
     rng, out, noise_shape, offset, window, store
         As in `dropout`.
 
@@ -49,8 +49,10 @@ def alpha_dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, w
 
     Raises
     ------
-    TypeError, ValueError
-        Before anything is written or drawn.
+    TypeError
+        If `x` is complex, or `p` an array; else as in `dropout`.
+    ValueError, OverflowError
+        As in `dropout`.
 
     References
     ----------

@@ -2,7 +2,7 @@ cimport numpy as cnp
 
 from .c_fastdrop cimport fd_dtype
 
-cdef extern from "numpy/arrayobject.h":  # what NumPy's own pxd lacks
+cdef extern from "numpy/arrayobject.h":  # missing in NumPy's own pxd
     int NPY_HALF, NPY_USERDEF
 
 cpdef int refuse_masked(object x, str name) except -1

@@ -1,4 +1,4 @@
-"""The rules for arguments: one small function each, with one message."""
+"""The rules for arguments: each rule is one small function with one message."""
 
 import operator
 import sys
@@ -14,11 +14,11 @@ from .c_fastdrop cimport FD_BF16, FD_C64, FD_C128, FD_F16, FD_F32, FD_F64, fd_dt
 
 cnp.import_array()
 
-cdef int MAX_DIMS = 64  # NumPy's limit: what lies deeper in a sequence it does not read
+cdef int MAX_DIMS = 64  # NumPy's limit: it does not read sequences that are nested deeper
 
 
 cpdef int refuse_masked(object x, str name) except -1:
-    """Refuse a masked array, also in a sequence; none can exist before its module does, or while that is imported."""
+    """Refuse a masked array, also in a sequence. If numpy.ma was never imported, x cannot be one."""
     masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
     if isinstance(x, masked):
         raise TypeError(f"{name} must not be a masked array, whose mask would be lost: pass {name}.filled(0)")
@@ -28,7 +28,7 @@ cpdef int refuse_masked(object x, str name) except -1:
 
 
 cdef bint holds(object x, object kind, int depth) except -1:
-    """Whether a sequence, which NumPy would take apart, has something of that kind in it, however deep."""
+    """Return whether a sequence, of which NumPy would make an array, contains an object of that kind at any depth."""
     if depth > MAX_DIMS:
         return False
     if type(x) is not list and type(x) is not tuple and (
@@ -41,7 +41,7 @@ cdef bint holds(object x, object kind, int depth) except -1:
 
 
 cdef object with_axis(object p, str name):
-    """p as an array where it has an axis; None where it is a number, or nothing of the kind."""
+    """Return p as an array if it has an axis; None if it is a number or of a wrong type."""
     if isinstance(p, (float, int, str)) or (isinstance(p, np.ndarray) and p.ndim == 0):
         return None
     refuse_masked(p, name)
@@ -50,12 +50,12 @@ cdef object with_axis(object p, str name):
 
 
 cdef bint is_real(object x) except -1:
-    """Whether the array x holds ints or floats."""
+    """Return whether the array x is of ints or floats."""
     return x.dtype.kind in "iuf" or x.dtype.name == "bfloat16"
 
 
 cdef double real_number(object value, str name) except? -1.0:
-    """value as a double; infinite where it is an int beyond all doubles."""
+    """Return value as a double; infinite if it is an int too large for one."""
     if isinstance(value, (bool, np.bool_, str, bytes, complex, np.complexfloating)) or (
             isinstance(value, np.ndarray) and (value.ndim > 0 or not is_real(value))):
         raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
@@ -71,7 +71,7 @@ cdef double real_number(object value, str name) except? -1.0:
 
 
 cdef double probability(object p) except -1.0:
-    """p as a double in [0, 1]."""
+    """Return p as a double in [0, 1]."""
     cdef double value = <double> p if type(p) is float else real_number(p, "p")
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"p must be between 0 and 1, got {p}")
@@ -79,7 +79,7 @@ cdef double probability(object p) except -1.0:
 
 
 cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
-    """Whether x has one of the six dtypes, in any byte order."""
+    """Return whether x has one of the six dtypes, in any byte order, and which."""
     cdef int number = cnp.PyArray_TYPE(x)
     if number == cnp.NPY_FLOAT:
         dtype[0] = FD_F32
@@ -99,14 +99,14 @@ cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
 
 
 cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype):
-    """x as a plain ndarray of a known dtype."""
+    """Return x as a plain ndarray of one of the six dtypes, and which."""
     cdef cnp.ndarray array
     cdef object given = x
     if type(x) is not cnp.ndarray:
         refuse_masked(x, name)
         refuse_sparse(x, name)
         x = np.asanyarray(x)
-        refuse_masked(x, name)  # what an object's __array__ returned
+        refuse_masked(x, name)  # an object's __array__ may have returned one
         x = np.asarray(x)
     array = x
     if not dtype_of(array, dtype):
@@ -126,7 +126,7 @@ cdef int refuse_sparse(object x, str name) except -1:
 
 
 cdef str wrong_dtype(object x, str name, object dtype):
-    """What came, and the cast where one can help."""
+    """Say what was given, and how to cast it if that can help."""
     if hasattr(x, "astype"):
         return f"{dtype}: cast it first, as in {name}.astype(numpy.float32)"
     advice = f": cast it first, as in numpy.asarray({name}, numpy.float32)" if dtype.kind in "biufc" else ""
@@ -134,7 +134,7 @@ cdef str wrong_dtype(object x, str name, object dtype):
 
 
 cdef int array_of(object a, str name, str dtype) except -1:
-    """Refuse what is not an array of that dtype."""
+    """Refuse anything but an array of that dtype."""
     refuse_masked(a, name)
     if not isinstance(a, np.ndarray) or a.dtype != dtype:
         got = a.dtype if isinstance(a, np.ndarray) else type(a).__name__
@@ -143,28 +143,28 @@ cdef int array_of(object a, str name, str dtype) except -1:
 
 
 cdef cnp.ndarray new_like(cnp.ndarray x):
-    """An empty array of x's shape, layout and native dtype."""
+    """Return an uninitialised array of x's shape and layout, and its dtype in native byte order."""
     if cnp.PyArray_ISBEHAVED_RO(x) and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_TYPE(x) < NPY_USERDEF:
         return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), 0)
-    # Not dtype=: where the allocation fails, NumPy 1.24 to 1.26 then lose a reference to the dtype.
+    # Without dtype=: if the allocation failed, NumPy 1.24 to 1.26 would then lose a reference to the dtype.
     return np.empty_like(x.view(x.dtype.newbyteorder("=")), subok=False)
 
 
 cdef cnp.ndarray contiguous(cnp.ndarray x):
-    """x in C order, aligned and native: itself, or a copy."""
+    """Return x in C order, aligned and native: itself if it is, else a copy."""
     if cnp.PyArray_ISCARRAY_RO(x):
         return x
     return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
 
 
 def check_array(x, name):
-    """x as a plain ndarray of one of the dtypes."""
+    """Return x as a plain ndarray of one of the six dtypes."""
     cdef fd_dtype dtype
     return floating(x, name, &dtype)
 
 
 cdef bint overlaps_itself(object out) except -1:
-    """Whether two elements of out may share memory: false only if each step clears all the smaller ones."""
+    """Return whether two elements of out may share memory: not if each step is larger than all the smaller axes."""
     reach = out.itemsize
     for step, extent in sorted(zip(map(abs, out.strides), out.shape)):
         if extent > 1:
@@ -175,21 +175,21 @@ cdef bint overlaps_itself(object out) except -1:
 
 
 def check_separate(a, name):
-    """Refuse an array of which two elements may share memory."""
+    """Refuse an array in which two elements may share memory."""
     if a.size and overlaps_itself(a):
         raise ValueError(f"{name} must not overlap itself, got strides {a.strides}")
 
 
 cdef bint same_elements(object x, object out) except -1:
-    """Whether two arrays of one shape, out a native one, are the same memory, element by element."""
+    """Return whether two arrays of the same shape have the same elements in memory; out is in native byte order."""
     if cnp.PyArray_DATA(<cnp.ndarray> x) != cnp.PyArray_DATA(<cnp.ndarray> out) or not x.dtype.isnative:
         return False
-    return x.strides == out.strides or all(  # the step of a single element does not matter
+    return x.strides == out.strides or all(  # the stride of an axis of extent 1 does not matter
         n == 1 or a == b for n, a, b in zip(x.shape, x.strides, out.strides))
 
 
 cdef bint apart(object x, object out) except -1:
-    """Whether no element of out is memory of x; false where that is too costly to decide."""
+    """Return whether x and out share no memory; False if that takes too long to decide."""
     try:
         return not np.shares_memory(x, out, max_work=1 << 20)
     except getattr(np, "exceptions", np).TooHardError:  # it moved in NumPy 1.25
@@ -197,9 +197,9 @@ cdef bint apart(object x, object out) except -1:
 
 
 cdef int check_apart(object operand, str name, object out, bint may_be_out=False) except -1:
-    """Refuse an out in the memory of an operand, which is None or the array that is read.
+    """Refuse an out that overlaps an operand, which may be None.
 
-    may_be_out: the same elements are no fault.
+    may_be_out: allowed if they are the same elements.
     """
     if operand is None or (may_be_out and same_elements(operand, out)) or apart(operand, out):
         return 0
@@ -208,13 +208,13 @@ cdef int check_apart(object operand, str name, object out, bint may_be_out=False
 
 
 cdef int refuse_arithmetic() except -1:
-    """What each operator and ufunc of a Mask does."""
+    """Raise the error of all operators and ufuncs of a Mask."""
     raise TypeError("a Mask takes no part in arithmetic, where its scale would be lost: use mask.apply(x), or "
                     "mask.to_bool() for an array of bool")
 
 
 cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
-    """out, fit to receive the result for an array that the user knows under that name."""
+    """Return out if it can receive the result for the array `source`, which messages call `name`."""
     cdef object x = source
     if out is x and cnp.PyArray_ISBEHAVED(source) and cnp.PyArray_IS_C_CONTIGUOUS(source):
         return source
@@ -237,7 +237,7 @@ cdef cnp.ndarray output(object out, cnp.ndarray source, str name):
 
 
 cpdef cnp.ndarray result(cnp.ndarray x, object out, str name):
-    """Where the result for an array goes: out, where it is fit for that, or a new array."""
+    """Return where the result for x goes: out, after checking it, or a new array."""
     return new_like(x) if out is None else output(out, x, name)
 
 
@@ -250,13 +250,13 @@ cdef bint keeps_bits(object store) except -1:
 
 
 def check_store(store):
-    """store, where it is one of the two."""
+    """Return store if it is one of the two."""
     keeps_bits(store)
     return store
 
 
 cdef object integer(object value, str name, object limit):
-    """value as an int in [0, limit)."""
+    """Return value as an int in [0, limit)."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -267,7 +267,7 @@ cdef object integer(object value, str name, object limit):
 
 
 def natural(value, name, least=0):
-    """value as an int, not below the least one."""
+    """Return value as an int of at least `least`."""
     try:
         number = operator.index(value)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Array arithmetic in the core's compute types, and like the core without warnings."""
+"""Array arithmetic in the core's compute types, and without warnings, as in the core."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def on_reals(ufunc: np.ufunc, x: Array, operand: Any, y: Array) -> None:
-    """Set `y` to the ufunc of two real operands, each first rounded to x's compute type, the result to y's dtype."""
+    """Set `y` to the ufunc of two real operands: these are rounded to x's compute type, the result to y's dtype."""
     compute = compute_dtype(x.dtype)
     with np.errstate(all="ignore"):
         ufunc(x, operand, out=y, signature=(compute,) * 3, casting="unsafe")
@@ -31,7 +31,7 @@ def rounded(x: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def multiply(x: Array, factor: Any, y: Array) -> None:
-    """Set `y` to `x` times a real factor; both parts of a complex `x`, which NumPy would multiply by factor + 0j."""
+    """Set `y` to `x` times a real factor. Both parts of a complex `x` are: NumPy would multiply by ``factor + 0j``."""
     on_reals(np.multiply, x.real, factor, y.real)
     if x.dtype.kind == "c":
         on_reals(np.multiply, x.imag, factor, y.imag)

@@ -13,6 +13,9 @@ _Build = TypedDict(
     },
 )
 
+backend_reason: str
+threads_source: str
+
 def backends() -> list[str]: ...
 def backend() -> str: ...
 def set_backend(name: str) -> None: ...

@@ -1,4 +1,4 @@
-"""The only module that calls the kernels: arrays become pointers and counts here, and the GIL is let go."""
+"""The only module that calls the C core: turns arrays into pointers and counts, and releases the GIL."""
 
 import os
 from contextlib import contextmanager
@@ -23,18 +23,18 @@ from .._public import public
 
 cnp.import_array()
 
-# Work on fewer elements is over before another thread could have taken the GIL.
+# From this many elements on the GIL is released; less work is done before another thread could take it.
 cdef size_t RELEASE = 1 << 14
 
-# Signals are looked at between the parts of a long pass, of some tens of milliseconds: so many elements of a bare mask,
-# or four times the cache, from where on a larger pass is prefetched as this one.
+# A long pass is cut into parts of some tens of milliseconds, between which signals are handled. A part of a mask
+# without data has this many elements. A part with data is four times the cache: large enough to be prefetched.
 cdef size_t BITS_PART = 1 << 27
 cdef size_t BLOCK = 4096
 cdef int MOST_THREADS = 1 << 16
 
 cdef extern from *:
     """
-    static _Thread_local int own_threads; /* the calling thread's number, where num_threads holds; else 0 */
+    static _Thread_local int own_threads; /* the number of num_threads, in a thread that runs its block; else 0 */
     """
     int own_threads
 
@@ -43,7 +43,7 @@ cdef int threads, threads_at_import = fd_max_threads()
 
 
 cdef fd_run current() noexcept:
-    """The settings of one call: OpenMP's own limit caps them where it has been lowered since the import."""
+    """Return the settings of one call. If OpenMP's own limit has been lowered since the import, threads keep to it."""
     cdef fd_run run = settings
     cdef int limit = fd_max_threads()
     run.threads = own_threads if own_threads > 0 else threads
@@ -56,7 +56,7 @@ include "settings.pxi"
 
 
 cdef size_t part_of(fd_dtype dtype, size_t rows) noexcept:
-    """How many elements a part of a long pass has, the last excepted: whole blocks of each of `rows` samples."""
+    """Return how many elements of each of `rows` samples a part of a long pass has: whole blocks."""
     return max(4 * settings.cache_bytes // fd_itemsize(dtype) // rows // BLOCK, 2 * <size_t> threads) * BLOCK
 
 
@@ -65,15 +65,15 @@ cdef fd_key fold_in(fd_key key, uint64_t v) noexcept:
 
 
 cdef tuple call_key(fd_key key, uint64_t stream):
-    """The key of one call, (c0, c1)."""
+    """Return the key of one call, (c0, c1)."""
     cdef fd_draw draw = fd_draw_init(key, stream, 0)
     return draw.c0, draw.c1
 
 
 cdef object array_p(object p, bint keep=True):
-    """p as a read-only array of doubles in [0, 1], or None where it is a number.
+    """Return p as a read-only array of doubles in [0, 1], or None if it is a number.
 
-    keep: it is a copy, which outlives the call, and which `out` may not overwrite.
+    keep: it is copied, since it must outlive the call, or `out` might overwrite it.
     """
     given = with_axis(p, "p")
     if given is None:
@@ -101,7 +101,7 @@ cdef object array_p(object p, bint keep=True):
 
 cdef fd_draw draw_of_array(fd_key key, uint64_t stream, cnp.ndarray p, int ndim, size_t *shape,
                            fd_p_array *p_array) noexcept:
-    """The draw of an array p of doubles, broadcast to a shape; p and p_array, which it fills, must outlive it."""
+    """Make the draw of an array p, broadcast to a shape. It points to p and *p_array, which is filled in."""
     cdef ptrdiff_t step[64]
     cdef int d, missing = ndim - cnp.PyArray_NDIM(p)
     for d in range(ndim):
@@ -111,7 +111,7 @@ cdef fd_draw draw_of_array(fd_key key, uint64_t stream, cnp.ndarray p, int ndim,
 
 
 cdef fd_draw part_draw(const fd_draw *draw, fd_p_array *p_array, size_t at) noexcept:
-    """The draw of a part that begins at an element; p_array is room for its array p."""
+    """Make the draw of the part that begins at element `at`; *p_array is filled in if there is an array p."""
     cdef fd_draw part = draw[0]
     if draw.p_array != NULL:
         p_array[0] = draw.p_array[0]
@@ -151,7 +151,7 @@ cdef int dropout_contiguous(fd_key key, uint64_t stream, double p, cnp.ndarray p
 
 cdef int draw_bits(fd_key key, uint64_t stream, double p, cnp.ndarray p_array, tuple noise, tuple strides,
                    uint64_t start, uint8_t *bits) except -1:
-    """The bits of the noise shape, in its C order; strides None: consecutive indices."""
+    """Draw the bits of the noise shape, in its C order; strides None: the indices are consecutive."""
     cdef fd_run run = current()
     cdef size_t shape[64]
     cdef uint64_t index_stride[64]
@@ -174,7 +174,7 @@ cdef int draw_bits(fd_key key, uint64_t stream, double p, cnp.ndarray p_array, t
         fd_bits(&run, &draw, ndim, shape, index_stride, start, bits)
         return 0
     rows, row = shape[0], n // shape[0]
-    part = max(BITS_PART // row // 8, 1) * 8  # rows: a part's bits begin with a byte
+    part = max(BITS_PART // row // 8, 1) * 8  # in rows; a multiple of 8, so that its bits begin with a whole byte
     while at < rows:
         shape[0] = min(part, rows - at)
         piece = part_draw(&draw, &rest, at * row)
@@ -188,7 +188,7 @@ cdef int draw_bits(fd_key key, uint64_t stream, double p, cnp.ndarray p_array, t
 
 cdef int apply_bits(const uint8_t *bits, tuple noise, fd_dtype dtype, const fd_values *values, cnp.ndarray p,
                     cnp.ndarray x, cnp.ndarray y) except -1:
-    """Bits of the noise shape (None: x's own) broadcast over x, in any layout; p, if any, is of x's shape."""
+    """Apply bits of the noise shape (None: x's shape) to x and y of any layout; an array p has x's shape."""
     cdef fd_run run = current()
     cdef fd_axis axes[64]
     cdef fd_axis piece[64]
@@ -212,7 +212,7 @@ cdef int apply_bits(const uint8_t *bits, tuple noise, fd_dtype dtype, const fd_v
         fd_apply(&run, dtype, ndim, axes, values, bits, source, target)
         return 0
     cdef fd_axis along = axes[longest]
-    part = max(part_of(dtype, 1) // (n // along.extent) // 8, 1) * 8  # a part's bits begin with a byte
+    part = max(part_of(dtype, 1) // (n // along.extent) // 8, 1) * 8  # so that its bits begin with a whole byte
     while at < along.extent:
         memcpy(piece, axes, sizeof(axes))
         piece[longest].extent = min(part, along.extent - at)
@@ -229,12 +229,12 @@ cdef int apply_bits(const uint8_t *bits, tuple noise, fd_dtype dtype, const fd_v
 
 cdef int bias_residual(fd_key key, uint64_t stream, double p, fd_dtype dtype, uint64_t index, double scale,
                        cnp.ndarray x, cnp.ndarray bias, cnp.ndarray residual, cnp.ndarray y, uint8_t *bits) except -1:
-    """All C-contiguous; bias is None or repeated past its period, residual may be None, bits NULL."""
+    """Run fd_bias_residual. All arrays are C-contiguous; bias and residual may be None, bits may be NULL."""
     cdef fd_run run = current()
     cdef fd_draw draw = fd_draw_init(key, stream, p)
     cdef size_t n = cnp.PyArray_SIZE(x), period = 1 if bias is None else cnp.PyArray_SIZE(bias) - FD_BIAS_SLACK
     cdef size_t size = fd_itemsize(dtype), at = 0, count
-    # The least common multiple, in C: nothing may be allocated after the stream has been taken.
+    # The least common multiple of period and BLOCK, without Python ints: this must not fail, as a stream was taken.
     cdef size_t whole = period // min(period & (0 - period), BLOCK) * BLOCK
     cdef size_t part = max(part_of(dtype, 1) // whole, 1) * whole
     cdef const uint8_t *source = <const uint8_t *> cnp.PyArray_DATA(x)
@@ -258,7 +258,7 @@ cdef int bias_residual(fd_key key, uint64_t stream, double p, fd_dtype dtype, ui
 
 cdef cnp.ndarray bias_residual_backward(fd_dtype dtype, double scale, const uint8_t *bits, cnp.ndarray dy,
                                         cnp.ndarray dx):
-    """Fill dx; return the sums of its rows, real by real, as doubles. Both C-contiguous, neither empty."""
+    """Fill dx; return the sum of its rows, real by real, as doubles. Both are C-contiguous and not empty."""
     cdef fd_run run = current()
     cdef size_t n = cnp.PyArray_SIZE(dy), period = cnp.PyArray_DIM(dy, cnp.PyArray_NDIM(dy) - 1)
     reals = period * (2 if cnp.PyArray_ISCOMPLEX(dy) else 1)
@@ -273,10 +273,10 @@ cdef cnp.ndarray bias_residual_backward(fd_dtype dtype, double scale, const uint
 
 cdef int draw_samples(fd_key key, double p, fd_dtype dtype, uint64_t index, size_t samples, cnp.ndarray x,
                       cnp.ndarray y) except -1:
-    """Both C-contiguous; y has an axis of samples more."""
+    """Run fd_samples in parts. Both are C-contiguous; axis 0 of y counts the samples."""
     cdef fd_run run = current()
     cdef size_t n = cnp.PyArray_SIZE(x), size = fd_itemsize(dtype), at = 0, first, count, some
-    cdef size_t rows = min(samples, max(part_of(dtype, 1) // min(n + 1, 2 * threads * BLOCK), 1))  # of one part
+    cdef size_t rows = min(samples, max(part_of(dtype, 1) // min(n + 1, 2 * threads * BLOCK), 1))  # samples in a part
     cdef size_t part = part_of(dtype, rows)
     cdef const uint8_t *source = <const uint8_t *> cnp.PyArray_DATA(x)
     cdef uint8_t *target = <uint8_t *> cnp.PyArray_DATA(y)
@@ -304,7 +304,7 @@ cdef void gather_part(fd_dtype dtype, const fd_part *part, cnp.ndarray whole, cn
 
 cdef void change_part(fd_dtype dtype, const fd_part *part, const double *rate, cnp.ndarray packed,
                       cnp.ndarray whole) noexcept:
-    """fd_sgd_step at a rate, fd_scatter where it is NULL."""
+    """Run fd_sgd_step, or fd_scatter if rate is NULL."""
     cdef fd_run run = current()
     cdef const void *source = cnp.PyArray_DATA(packed)
     cdef void *target = cnp.PyArray_DATA(whole)

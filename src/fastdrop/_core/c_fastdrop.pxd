@@ -1,4 +1,4 @@
-# csrc/fastdrop.h, in its order, and nothing else.
+# The declarations of csrc/fastdrop.h, in the same order.
 from libc.stddef cimport size_t, ptrdiff_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 

@@ -49,6 +49,12 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     Returns
     -------
     dict or None
+        The dict of dicts with ``mode="dicts"``, else None.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is neither of the two.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""How many threads to use where the user has not said."""
+"""How many threads to use by default."""
 
 import os
 import re
 
-MOST = 2**31 - 1  # of a C int: OpenMP refuses what is more
+MOST = 2**31 - 1  # the largest C int, and OpenMP's limit
 GROUP = re.compile(r"^\d+:([^:]*):(.*)$", re.MULTILINE)  # of /proc/self/cgroup: controllers, path; see cgroups(7)
 MOUNT = re.compile(r"^\S+ \S+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$", re.MULTILINE)  # root, mount point; proc(5)
 
@@ -17,21 +17,21 @@ def _text(path: str) -> str:
 
 
 def _granted(folder: str) -> int | None:
-    """CPUs that one control group grants, rounded up, or None where it sets no limit."""
+    """Return how many CPUs one control group grants, rounded up, or None if it sets no limit."""
     limit = (
         _text(f"{folder}/cpu.max") or f"{_text(f'{folder}/cpu.cfs_quota_us')} {_text(f'{folder}/cpu.cfs_period_us')}"
     )
     numbers = limit.split()
     if len(numbers) != 2 or not all(number.isdecimal() and int(number) > 0 for number in numbers):
-        return None  # "max", -1, or no such file
+        return None  # the limit is "max" or -1, or there is no such file
     quota, period = map(int, numbers)
     return -(-quota // period)
 
 
 def quota(system: str = "") -> int | None:
-    """CPUs that the control group of this process and all those above it grant, or None where none sets a limit.
+    """Return how many CPUs the control group of this process and those above it grant; None if none sets a limit.
 
-    Below `system` lie /proc and the mounted hierarchies. A mount may show a part of its hierarchy alone.
+    `system` is the folder that contains /proc and the mounted hierarchies. A mount may show only a part of one.
     """
     paths = {c: path for names, path in GROUP.findall(_text(f"{system}/proc/self/cgroup")) for c in names.split(",")}
     granted = []
@@ -55,19 +55,19 @@ def _cpus() -> int:
 
 
 def _number(text: str) -> int:
-    """The number of threads that text says, or 0; any that is too large for a C int is MOST + 1."""
+    """Return the number that the text is, at most MOST + 1; 0 if it is not a number."""
     digits = text.strip().lstrip("0")
     return min(int(digits[:10]), MOST + 1) if digits.isascii() and digits.isdecimal() else 0
 
 
 def default_threads() -> tuple[int, str]:
-    """The number of threads, and where it comes from."""
+    """Return the number of threads, and where it comes from."""
     own = os.environ.get("FASTDROP_NUM_THREADS", "").strip()
     if own:
         if not _number(own):
             raise ImportError(f"FASTDROP_NUM_THREADS must be an int of at least 1, got {own!r}")
         return min(_number(own), MOST), "FASTDROP_NUM_THREADS"
-    openmp = _number(os.environ.get("OMP_NUM_THREADS", "").split(",")[0])  # a list: one number a nesting level
+    openmp = _number(os.environ.get("OMP_NUM_THREADS", "").split(",")[0])  # a list has one number per nesting level
     if 1 <= openmp <= MOST:
         return openmp, "OMP_NUM_THREADS"
     return _cpus(), "the CPUs this process may use"

@@ -1,4 +1,4 @@
-"""dropout, its gradient, and the bare Bernoulli array: check, allocate, take a stream, one pass over the data."""
+"""dropout, its gradient, and the plain Bernoulli array."""
 
 import math
 
@@ -12,7 +12,7 @@ from .c_fastdrop cimport fd_dtype
 from .execution cimport backward, draw, run
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
-from .rng cimport row_of
+from .streams cimport row_of
 
 from .indices import as_shape, resolve
 from .._public import public
@@ -22,7 +22,7 @@ cnp.import_array()
 
 cdef tuple drop(object x, object p, object rng, object out, object noise_shape, object offset, object window,
                 object store, object inverted, object row_axis, bint checked):
-    """dropout; the rows of an rng run along row_axis, None: along no axis. checked: p has been."""
+    """Do what dropout does. row_axis: the axis of the rng's rows; None: they are ignored. checked: p is valid."""
     cdef fd_dtype dtype
     x = floating(x, "x", &dtype)
     cdef cnp.ndarray y = result(x, out, "x")
@@ -42,56 +42,68 @@ cdef tuple drop(object x, object p, object rng, object out, object noise_shape, 
 def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=None, store="bits", inverted=True):
     """Drop elements at random and scale the others: inverted dropout.
 
-    Each element is +0.0 with probability `p` and ``x / (1 - p)`` otherwise. Which ones is a pure function of the
-    key and the stream of `rng`, of `p`, and of the element's index in C order: layout, dtype, threads, processor and
-    release do not matter.
+    Each element becomes +0.0 with probability `p`, and ``x / (1 - p)`` otherwise. Which elements are dropped is a pure
+    function of the key and the stream of `rng`, of `p`, and of the element's index in C order: it does not depend on
+    layout, dtype, threads, processor or release.
 
     Parameters
     ----------
     x : array_like
-        Of dtype float16, bfloat16 (ml_dtypes), float32, float64, complex64 or complex128; any shape and layout. A
-        masked array, also one in a list, a tuple or another sequence, however deep, is refused.
+        Of dtype float16, bfloat16 (ml_dtypes), float32, float64, complex64 or complex128; any shape and layout. Not a
+        masked array, nor a sequence that contains one.
     p : float or array_like
         The probability of dropping, 0 <= p <= 1. An array that broadcasts to the noise shape gives each channel,
-        sample, unit or element its own, and its own scale; it is another mask than the number's. It is copied, and may
-        share memory with `out`.
+        sample, unit or element its own probability and scale; its mask differs from that of a number. It is copied, so
+        it may share memory with `out`.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
-        An `Rng` gives its next stream. A seed gives the same mask at every call, so take an `Rng` in a loop, and
-        `Rng.fold_in` to tell layers apart. A NumPy generator is advanced by two words. None: a source of the process,
-        seeded from the system.
+        An `Rng` gives its next stream. A seed gives the same mask at every call, so use an `Rng` in a loop, and
+        `Rng.fold_in` for each layer. A NumPy generator is advanced by two 64-bit words. None: a source shared by the
+        process, seeded from the operating system.
     out : ndarray, optional
-        Where the result goes: of x's shape and dtype, writable, aligned, native; `x` itself (in place) or apart from
-        it, and apart from an array `p`.
+        Where the result goes: of x's shape and dtype, writable, aligned, in native byte order; either `x` itself (in
+        place) or without overlap with it.
     noise_shape : tuple of int and None, optional
-        A shape that broadcasts to x's; elements that share one of its elements are dropped together. None entries are
-        x's size.
+        A shape that broadcasts to x's shape; elements that share an element of it are dropped together. None entries
+        mean x's size.
     offset : int, optional
-        The logical index of the first element, where `x` is a part of a larger flat array.
+        The logical index of the first element, if `x` is a part of a larger flat array; 0 <= offset. With a
+        `noise_shape` it counts the elements of that.
     window : tuple (full_shape, start), optional
-        Which part of a larger array `x` is, so that any split gives the mask of the whole.
+        Which part of a larger array `x` is: two sequences of x.ndim ints, the shape of that array and the index of x's
+        first element in it. However an array is split, its parts then get the mask of the whole. Not together with
+        `offset`.
     store : {"bits", "recipe"}
-        What the mask keeps: one bit an element, or some hundred bytes from which backward makes the bits again.
+        What the mask keeps: one bit per element, or about 100 bytes from which backward draws the bits again.
     inverted : bool
-        False: kept elements stay as they are, forward and backward.
+        False: kept elements are not scaled, forward and backward.
 
     Returns
     -------
     y : ndarray
-        `out`, or a new array of x's shape, native dtype and layout.
+        `out`, or a new array of x's shape and layout, and its dtype in native byte order.
     mask : Mask
-        For `dropout_backward`. Its True is kept.
+        For `dropout_backward`. Its True means kept.
 
     Raises
     ------
-    TypeError, ValueError
-        Before anything is written or drawn.
+    TypeError
+        If `x` has another dtype, or is or contains a masked array, or is sparse; if `p` is not real; if `rng` is of
+        another type; if `out` is not an ndarray; if `noise_shape`, `offset` or `window` are not made of ints.
+    ValueError
+        If `p` is not between 0 and 1, or an array that does not broadcast to the noise shape; if `out` has another
+        shape or dtype than `x`, is read-only, misaligned or byte-swapped, or overlaps `x` in part, or itself; if
+        `noise_shape` does not broadcast to x's shape; if `offset` is negative or passes 2**64; if `window` does not fit
+        x's shape, or comes with an `offset`, or `noise_shape` has other entries than None and 1 beside it; if `store`
+        is neither of the two; if a seed is negative.
+    OverflowError
+        If the `Rng` has no stream left.
 
     Notes
     -----
-    The stream is specified in csrc/README.md.
+    All arguments are checked before anything is written and before a stream is taken. The stream is specified in
+    csrc/README.md.
 
-    A call that takes long looks at signals between its parts, so Ctrl-C ends it: what `out` holds is then undefined,
-    and the stream is taken.
+    Ctrl-C ends a long call: the contents of `out` are then undefined, and the stream is taken.
 
     References
     ----------
@@ -114,26 +126,29 @@ def dropout(x, p=0.5, *, rng=None, out=None, noise_shape=None, offset=0, window=
 
 @public
 def dropout_backward(dy, mask, *, out=None):
-    """Compute the gradient of `dropout`: `dy` masked and scaled as the forward pass was.
+    """Compute the gradient of `dropout`: mask and scale `dy` as the forward pass did with `x`.
 
     Parameters
     ----------
     dy : array_like
-        The gradient of the loss by y, of the mask's shape and any of the dtypes of `dropout`.
+        The gradient of the loss with respect to y, of the mask's shape and any of the dtypes of `dropout`.
     mask : Mask
         What `dropout` returned.
     out : ndarray, optional
-        As in `dropout`; may be `dy`.
+        Where the result goes, as in `dropout`; may be `dy`.
 
     Returns
     -------
     dx : ndarray
-        ``dy * scale`` where kept, +0.0 where dropped.
+        ``dy * scale`` where kept, +0.0 where dropped: `out`, or a new array of dy's shape and dtype.
 
     Raises
     ------
-    TypeError, ValueError
-        Before anything is written.
+    TypeError
+        If `mask` is not a Mask; if `dy` has no dtype of `dropout`, or is a masked or sparse array; if `out` is not an
+        ndarray.
+    ValueError
+        If `dy` has not the mask's shape, or `out` is refused by `dropout`.
 
     Examples
     --------
@@ -151,20 +166,38 @@ def dropout_backward(dy, mask, *, out=None):
 def bernoulli(shape, p, *, rng=None):
     """Draw independent Bernoulli variables: True with probability `p`.
 
-    It is what `dropout` with the same `rng` drops: True is dropped here, where a Mask's True is kept.
+    True are the elements that `dropout` with the same `rng` drops. (In a Mask, True means kept.) The draws are
+    bit-sliced: threshold and generator are specified in csrc/README.md.
 
     Parameters
     ----------
     shape : int or sequence of int
         The shape of the result.
     p : float or array_like
-        The probability of True, exact to 2**-64; an array that broadcasts to `shape` gives each element its own.
+        The probability of True, 0 <= p <= 1, exact to 2**-64; an array that broadcasts to `shape` gives each element
+        its own.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
-        As in `dropout`.
+        Where the draws come from, as in `dropout`.
 
     Returns
     -------
     ndarray of bool
+        Of that shape.
+
+    Raises
+    ------
+    TypeError
+        If `shape` is not made of ints, `p` is not real, or `rng` is of another type.
+    ValueError
+        If `shape` has a negative entry or more than 64; if `p` is not between 0 and 1, or does not broadcast to
+        `shape`; if a seed is negative.
+    OverflowError
+        If the `Rng` has no stream left.
+
+    References
+    ----------
+    Blackman and Vigna, "Scrambled linear pseudorandom number generators", ACM Transactions on Mathematical Software
+    47(4), 2021: the generator xoshiro256++.
 
     Examples
     --------
@@ -175,18 +208,18 @@ def bernoulli(shape, p, *, rng=None):
     shape = as_shape(shape)
     noise, start, strides = resolve(shape, None, 0, None, row_of(rng))
     cdef Recipe recipe = new_recipe(shape, p, 0, noise, start, strides, False, False)
-    np.empty(shape, np.bool_)  # no room for the result: MemoryError before a stream is taken
+    np.empty(shape, np.bool_)  # if memory is short, MemoryError is raised here, before a stream is taken
     bits = np.frombuffer(draw(recipe, True, rng), np.uint8)
     dropped = np.unpackbits(np.invert(bits), count=math.prod(shape), bitorder="little")
     return dropped.view(np.bool_).reshape(shape)
 
 
 def dropout_rows(x, p, rng, out, noise_shape, store, inverted, row_axis):
-    """What a layer calls: `dropout` of a p that was checked; an rng's rows run along `row_axis`, None: no axis."""
+    """Do what dropout does, for layers: p was checked. row_axis: the axis of the rng's rows; None: they are ignored."""
     return drop(x, p, rng, out, noise_shape, 0, None, store, inverted, row_axis, True)
 
 
 def check_p(p, arrays):
-    """What is refused when a layer is made or its p is set; p as it is kept."""
+    """Return the p of a layer as a float, or, if arrays are allowed, a read-only array; refuse any other."""
     array = array_p(p) if arrays else None
     return probability(p) if array is None else array

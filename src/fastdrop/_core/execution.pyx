@@ -1,4 +1,4 @@
-"""Forward and backward: check, allocate, take a stream, then one pass over the data, in which nothing can fail."""
+"""Forward and backward: check, allocate, take a stream; then one pass over the data, which cannot fail."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from .arguments cimport floating, result
 from .binding cimport apply_bits, call_key, draw_bits, dropout_contiguous
 from .c_fastdrop cimport fd_dtype, fd_key, fd_values
 from .recipe cimport Recipe
-from .rng cimport row_of, take
+from .streams cimport row_of, take
 
 from .indices import resolve
 
@@ -19,7 +19,7 @@ cnp.import_array()
 
 
 cdef bytes draw(Recipe recipe, bint forward, object rng):
-    """The packed bits: of the next stream of rng, or, not forward, of the recipe's own again."""
+    """Draw the packed bits: if forward, with the next stream of rng, else with the key and stream of the recipe."""
     cdef bytes bits = PyBytes_FromStringAndSize(NULL, recipe.nbytes())
     if forward:
         take(rng, &recipe.key, &recipe.stream)
@@ -30,9 +30,10 @@ cdef bytes draw(Recipe recipe, bint forward, object rng):
 
 cdef int run(Recipe recipe, bytes bits, bint forward, object rng, fd_dtype dtype, cnp.ndarray x, cnp.ndarray y,
              const fd_values *values) except -1:
-    """Make y of x, which may be y. forward: by the next stream of rng, whose bits go to `bits` unless that is None.
+    """Make y of x; they may be the same array. y is aligned and native.
 
-    Else by the bits, which are drawn again where they are None. y is aligned and native.
+    forward: draws with the next stream of rng, and stores the bits in `bits` unless that is None. Otherwise applies
+    `bits`, or draws them again from the recipe if None.
     """
     cdef bint make = forward or bits is None, readable = cnp.PyArray_ISBEHAVED_RO(x)
     cdef bint at_once = (make and recipe.noise is None and recipe.strides is None and cnp.PyArray_IS_C_CONTIGUOUS(y)
@@ -65,7 +66,7 @@ cdef int run(Recipe recipe, bytes bits, bint forward, object rng, fd_dtype dtype
 
 
 cdef cnp.ndarray backward(Recipe recipe, bytes bits, object x, object out, str name):
-    """x, which the user knows under that name, masked and scaled as forward was; bits None: drawn again."""
+    """Mask and scale x as forward did. bits None: drawn again from the recipe. name: what messages call x."""
     cdef fd_dtype dtype
     x = floating(x, name, &dtype)
     if x.shape != recipe.shape:
@@ -76,7 +77,7 @@ cdef cnp.ndarray backward(Recipe recipe, bytes bits, object x, object out, str n
 
 
 def take_call(rng, shape, offset, window):
-    """What decides noise that is drawn outside C: the key of the call (c0, c1), the first index, the index's steps."""
+    """Take a stream for noise that is drawn outside C: the key of the call (c0, c1), the first index, and its steps."""
     cdef fd_key key
     cdef uint64_t stream
     _, start, strides = resolve(shape, None, offset, window, row_of(rng))

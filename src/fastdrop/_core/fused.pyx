@@ -1,4 +1,4 @@
-"""bias + dropout + residual and the gradients, each in one pass over memory."""
+"""dropout(x + bias) + residual in one pass over memory, and its gradients in another."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .c_fastdrop cimport FD_BIAS_SLACK, fd_dtype
 from .execution cimport backward
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
-from .rng cimport row_of, take
+from .streams cimport row_of, take
 
 from .arithmetic import rounded
 from .indices import resolve
@@ -28,7 +28,7 @@ cdef class FusedMask(Mask):
     """FusedMask()
 --
 
-    A Mask that knows whether there was a bias and a residual, for the gradients of `bias_dropout_residual`.
+    A Mask that records whether there was a bias and a residual, for the gradients of `bias_dropout_residual`.
     """
 
     cdef bint bias, residual
@@ -38,7 +38,7 @@ cdef class FusedMask(Mask):
 
 
 cdef FusedMask fused_mask(Mask mask, bint bias, bint residual):
-    """The same recipe and bits, and what there was beside x."""
+    """Make a FusedMask with the recipe and the bits of `mask`."""
     cdef FusedMask fused = FusedMask.__new__(FusedMask)
     fused.recipe, fused.stored, fused.bias, fused.residual = mask.recipe, mask.stored, bias, residual
     return fused
@@ -46,7 +46,7 @@ cdef FusedMask fused_mask(Mask mask, bint bias, bint residual):
 
 @public
 def _rebuild_fused_mask(version, bias, residual, *mask):
-    """A mask of bias_dropout_residual from its pickle, which names this function: nothing in it is trusted."""
+    """Make a FusedMask from its pickle, which calls this function: all arguments are checked."""
     cdef Mask plain = _rebuild_mask(version, *mask)
     cdef Recipe recipe = plain.recipe
     bias, residual = check_parts(bias, residual, plain.shape)
@@ -56,7 +56,7 @@ def _rebuild_fused_mask(version, bias, residual, *mask):
 
 
 cdef cnp.ndarray beside(object operand, str name, tuple shape, cnp.ndarray x):
-    """An operand of x's dtype and of that shape."""
+    """Return an operand as an array, or None; refuse another dtype than x's, and another shape."""
     if operand is None:
         return None
     cdef fd_dtype dtype
@@ -74,7 +74,7 @@ cdef bint same_memory(cnp.ndarray a, object b) noexcept:
 
 
 cdef cnp.ndarray repeated(cnp.ndarray bias):
-    """A bias, and what follows it: the same again, for as long as the kernels read on."""
+    """Return a bias followed by repetitions of itself, as far as the kernels read past its end."""
     cdef size_t size = bias.itemsize, n = cnp.PyArray_SIZE(bias), total = n + FD_BIAS_SLACK, done = n
     cdef cnp.npy_intp length = total
     cdef cnp.ndarray tiled = np.empty(length, bias.dtype)
@@ -90,22 +90,24 @@ cdef cnp.ndarray repeated(cnp.ndarray bias):
 def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store="bits"):
     """Compute ``dropout(x + bias) + residual`` in one pass over memory.
 
-    The result is that of the separate steps bit for bit, each rounded to x's dtype.
+    The result is equal bit for bit to that of the separate steps, each rounded to x's dtype.
 
     Parameters
     ----------
     x : array_like
         As in `dropout`.
-    bias : array_like, shape (x.shape[-1],), or None
-        Added to each row, of x's dtype.
-    residual : array_like or None
-        Added to what dropout makes, of x's shape and dtype.
+    bias : array_like of x's dtype, shape (x.shape[-1],), or None
+        Added to each row of `x`.
+    residual : array_like of x's dtype and shape, or None
+        Added to the result of dropout.
     p : float
-        The probability of dropping, 0 <= p <= 1.
-    rng, store
+        The probability of dropping, 0 <= p <= 1: a number.
+    rng
         As in `dropout`.
     out : ndarray, optional
-        As in `dropout`; may be `x` or `residual`, and is apart from `bias`.
+        As in `dropout`; may be `x` or `residual`, and must not overlap `bias`.
+    store
+        As in `dropout`.
 
     Returns
     -------
@@ -116,12 +118,22 @@ def bias_dropout_residual(x, bias, residual, p=0.5, *, rng=None, out=None, store
 
     Raises
     ------
-    TypeError, ValueError
-        Before anything is written or drawn.
+    TypeError
+        If `bias` or `residual` has no dtype of `dropout`, or `p` is an array; else as in `dropout`.
+    ValueError
+        If `bias` or `residual` has another shape than said above, or another dtype than `x`; if there is a bias and `x`
+        is 0-d; if `out` overlaps `bias`, or `residual` in part; else as in `dropout`.
+    OverflowError
+        If the `Rng` has no stream left.
 
     Notes
     -----
-    What follows the linear maps of a transformer's block. An x, residual or out that is not C-contiguous is copied.
+    In a transformer block, this comes after the linear maps. An `x`, `residual` or `out` that is not C-contiguous is
+    copied.
+
+    References
+    ----------
+    Vaswani et al., "Attention is all you need", NeurIPS 2017, section 5.4: dropout before the residual sum.
 
     Examples
     --------
@@ -169,7 +181,7 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     Parameters
     ----------
     dy : array_like
-        The gradient of the loss by y, of the mask's shape.
+        The gradient of the loss with respect to y, of the mask's shape and any of the dtypes of `dropout`.
     mask : Mask
         What `bias_dropout_residual` returned.
     out : ndarray, optional
@@ -179,15 +191,19 @@ def bias_dropout_residual_backward(dy, mask, *, out=None):
     -------
     dx : ndarray
         ``dy * scale`` where kept, +0.0 where dropped.
-    dbias : ndarray or None
-        The sum of dx over its rows, added in double precision, of dy's dtype; None where there was no bias.
+    dbias : ndarray of dy's dtype, shape (dy.shape[-1],), or None
+        The sum of dx over its rows, added in double precision; None if there was no bias.
     dresidual : ndarray or None
-        dy itself, or a copy where `out` is dy; None where there was no residual.
+        `dy` itself, or a copy if `out` is `dy`; None if there was no residual.
 
     Raises
     ------
-    TypeError, ValueError
-        Before anything is written.
+    TypeError
+        If `mask` is not a Mask; if `dy` has no dtype of `dropout`, or is a masked or sparse array; if `out` is not an
+        ndarray.
+    ValueError
+        If `mask` is not from `bias_dropout_residual`; if `dy` has not the mask's shape, or `out` is refused by
+        `dropout`.
 
     Examples
     --------

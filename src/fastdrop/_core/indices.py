@@ -16,9 +16,9 @@ Ints = tuple[int, ...]
 def resolve(
     shape: Ints, noise_shape: object, offset: object, window: object, row: int, row_axis: int = 0
 ) -> tuple[Ints | None, int, Ints | None]:
-    """Return the noise shape (None: x's), the first index, and the steps of the index (None: consecutive).
+    """Return the noise shape (None: x's shape), the first index, and the steps of the index (None: consecutive).
 
-    Rows run along `row_axis`; before it the noise shape has extents of 1.
+    `row_axis` is the axis of the rng's rows; the noise shape has extent 1 on the axes before it.
     """
     entries = None if noise_shape is None else _entries(noise_shape, shape)
     start = natural(offset, "offset")
@@ -99,7 +99,7 @@ def check_broadcast(shape: Ints, noise: Ints) -> None:
 
 
 def as_shape(shape: Any) -> Ints:
-    """Return a shape from an int or a sequence of ints, none negative."""
+    """Return the shape that an int or a sequence of ints means; none may be negative."""
     try:
         extents = tuple(map(operator.index, shape)) if hasattr(shape, "__iter__") else (operator.index(shape),)
     except TypeError:

@@ -3,8 +3,8 @@ from .recipe cimport Recipe
 
 cdef class Mask:
     cdef Recipe recipe
-    cdef bytes stored      # the packed bits; None: they follow from the recipe
-    cdef bint given        # whether the bits are the user's, and follow from no recipe
+    cdef bytes stored      # the packed bits; None: they are drawn from the recipe when needed
+    cdef bint given        # whether the user gave the bits, so that the recipe cannot draw them
 
     cdef bytes packed(self)
 

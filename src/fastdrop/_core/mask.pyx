@@ -1,4 +1,4 @@
-"""What was kept: packed bits, or the recipe that makes them again."""
+"""Which elements were kept: packed bits, or the recipe to draw them again."""
 
 import math
 import numpy as np
@@ -16,7 +16,7 @@ from .seeds import WORD
 from .._public import public
 
 
-@cython.nonecheck(True)  # Mask.__new__(Mask) has no recipe
+@cython.nonecheck(True)  # the recipe of Mask.__new__(Mask) is None
 @cython.c_api_binop_methods(True)  # one method for both sides of an operator
 @cython.no_gc
 @cython.freelist(16)
@@ -24,25 +24,31 @@ cdef class Mask:
     """Mask()
 --
 
-    Which elements were kept, and their scale; made by `dropout`, `Mask.from_bool` or `Mask.from_bits`.
+    Which elements were kept, and their scale: made by `dropout`, `Mask.from_bool` or `Mask.from_bits`.
 
-    Arithmetic with it is a TypeError, since a bare 0 or 1 would lose the scale: use `apply`, or `to_bool`.
+    Arithmetic such as ``x * mask`` is a TypeError, since it would leave out the scale: use `apply`, or `to_bool`.
 
     Attributes
     ----------
     shape : tuple of int
         The shape of the masked array.
     size : int
-        Its number of elements.
-    p : float or ndarray
-        The probability of dropping; an array where forward was given one.
-    scale : float or ndarray
-        What kept elements are multiplied by: ``1 / (1 - p)``, 1 where dropout is not inverted, ``inf`` at p = 1.
-    bits : ndarray of uint8
-        One bit an element of the noise shape, 1 = kept, in the order of ``numpy.unpackbits(bitorder="little")``;
-        read-only; made anew at each access where the mask is a recipe.
+        The number of elements of the masked array.
+    p : float or ndarray of float64
+        The probability of dropping; an array if forward was given one.
+    scale : float or ndarray of float64
+        What kept elements are multiplied by: ``1 / (1 - p)``, or 1 if dropout is not inverted; ``inf`` at p = 1, where
+        no element is kept. An array, of p's shape, if `p` is one.
+    bits : ndarray of uint8, shape (ceil(n / 8),) for n elements of the noise shape
+        One bit per element of the noise shape, 1 = kept, in the order of ``numpy.unpackbits(bitorder="little")``. It is
+        read-only. A mask that stores a recipe draws it at each access.
     kept : int
         How many elements of the noise shape are kept.
+
+    Raises
+    ------
+    TypeError
+        If ``Mask()`` is called, or a mask takes part in arithmetic.
 
     Examples
     --------
@@ -64,15 +70,24 @@ cdef class Mask:
         Parameters
         ----------
         a : ndarray of bool
-            True = kept (`bernoulli`, whose True is dropped, wants ``~``).
+            True = kept. (In `bernoulli` True is dropped: pass ``~a``.) Any shape.
         p : float
-            The probability of dropping, of which the scale follows. The bits are those of `a`, whatever p.
+            The probability of dropping, 0 <= p <= 1: the scale follows from it. It does not change the bits.
         scale : float, optional
             What kept elements are multiplied by, positive and finite as float32; ``1 / (1 - p)`` by default.
 
         Returns
         -------
         Mask
+            Of a's shape.
+
+        Raises
+        ------
+        TypeError
+            If `a` is not an array of bool, or `p` or `scale` not a real number.
+        ValueError
+            If `p` is not between 0 and 1, `scale` is not positive and finite, or an element is kept at p = 1 without a
+            `scale`.
 
         Examples
         --------
@@ -90,15 +105,26 @@ cdef class Mask:
         Parameters
         ----------
         bits : ndarray of uint8
-            As in the attribute `bits`: ``ceil(size / 8)`` bytes, 0 past the end.
+            As in the attribute `bits`: ``ceil(n / 8)`` bytes for n elements, where the bits past n are 0.
         shape : int or sequence of int
             The shape of the masked array.
-        p, scale : float
-            As in `from_bool`.
+        p : float
+            The probability of dropping, 0 <= p <= 1, as in `from_bool`.
+        scale : float, optional
+            What kept elements are multiplied by, as in `from_bool`.
 
         Returns
         -------
         Mask
+            Of that shape.
+
+        Raises
+        ------
+        TypeError
+            If `bits` is not an array of uint8, `shape` not ints, or `p` or `scale` not a real number.
+        ValueError
+            If `bits` has not ``ceil(n / 8)`` bytes, or a bit past n is 1; if `shape` has a negative entry or more than
+            64; if `p` or `scale` is refused by `from_bool`.
 
         Examples
         --------
@@ -145,7 +171,13 @@ cdef class Mask:
         Returns
         -------
         ndarray of bool
-            Of the masked array's shape; True = kept.
+            A new array of the masked array's shape; True = kept.
+
+        Examples
+        --------
+        >>> import fastdrop as fd, numpy as np
+        >>> fd.dropout(np.ones(4), 0.5, rng=0)[1].to_bool()
+        array([ True, False, False,  True])
         """
         noise = self.recipe.extents()
         kept = np.unpackbits(self.bits, count=math.prod(noise), bitorder="little").view(np.bool_).reshape(noise)
@@ -157,19 +189,33 @@ cdef class Mask:
         return self.to_bool().astype(np.bool_ if dtype is None else dtype, copy=False)
 
     def apply(self, x, out=None):
-        """Mask and scale an array: what `dropout_backward` does.
+        """Mask and scale an array, as `dropout_backward` does.
 
         Parameters
         ----------
         x : array_like
             Of the mask's shape and any of the dtypes of `dropout`.
         out : ndarray, optional
-            As in `dropout`; may be `x`.
+            Where the result goes, as in `dropout`; may be `x`.
 
         Returns
         -------
         ndarray
-            ``x * scale`` where kept, +0.0 where dropped.
+            ``x * scale`` where kept, +0.0 where dropped: `out`, or a new array of x's shape and dtype.
+
+        Raises
+        ------
+        TypeError
+            If `x` has no dtype of `dropout`, or is a masked or sparse array; if `out` is not an ndarray.
+        ValueError
+            If `x` has not the mask's shape, or `out` is refused by `dropout`.
+
+        Examples
+        --------
+        >>> import fastdrop as fd, numpy as np
+        >>> y, mask = fd.dropout(np.ones(4), 0.5, rng=0)
+        >>> mask.apply(np.arange(4.0))
+        array([0., 0., 0., 6.])
         """
         return backward(self.recipe, self.stored, x, out, "x")
 
@@ -206,12 +252,12 @@ cdef class Mask:
         return f"<Mask of shape {self.shape}, {p}, store={store!r}>"
 
     cdef bytes packed(self):
-        """The bits, from the store or drawn again."""
+        """Return the stored bits, or draw them again."""
         return draw(self.recipe, False, None) if self.stored is None else self.stored
 
 
 cdef Mask new_mask(Recipe recipe, bint keeps_bits):
-    """The mask that is to be drawn by a recipe, with room for its bits; p = 0 and p = 1 need none."""
+    """Make a mask for a recipe. keeps_bits: allocate its bits, which execution fills; p = 0 and p = 1 need none."""
     cdef Mask mask = Mask.__new__(Mask)
     mask.recipe = recipe
     if keeps_bits and (recipe.p_array is not None or 0 < recipe.p < 1):
@@ -220,12 +266,12 @@ cdef Mask new_mask(Recipe recipe, bint keeps_bits):
 
 
 def identity(tuple shape):
-    """The mask of p = 0: it copies."""
+    """Return the mask of p = 0, which keeps all elements unscaled."""
     return new_mask(new_recipe(shape, 0.0, 1, None, 0, None), False)
 
 
 def _given(bytes bits, tuple shape, p, scale):
-    """A mask whose bits are the user's."""
+    """Make a mask from bits that a user gives."""
     cdef Mask mask = Mask.__new__(Mask)
     cdef double number = 0 if scale is None else real_number(scale, "scale")
     check_bits(bits, shape)
@@ -239,7 +285,7 @@ def _given(bytes bits, tuple shape, p, scale):
 
 @public
 def _rebuild_mask(version, shape, noise, p, scale, bits, recipe):
-    """A mask from its pickle, which names this function: nothing in it is trusted."""
+    """Make a mask from its pickle, which calls this function: all arguments are checked, as anybody can write one."""
     cdef Mask mask
     check_version(version, "Mask")
     shape = as_shape(shape)

@@ -1,4 +1,4 @@
-"""What ThinnedLinear asks of the core: a mask of units without data, and parts of a matrix."""
+"""What ThinnedLinear needs of the core: a mask of units, drawn without data, and some rows and columns of a matrix."""
 
 import math
 
@@ -16,7 +16,7 @@ cnp.import_array()
 
 
 def draw_units(tuple shape, p, rng):
-    """The mask that `dropout` draws for the noise shape (1, None), but that no row matters; and the places it keeps."""
+    """Draw the mask of `dropout` with noise shape (1, None), ignoring the rng's row; also return the kept indices."""
     cdef Mask mask = new_mask(new_recipe(shape, p, 0, None if shape[0] == 1 else (1, shape[1]), 0, None), False)
     bits = draw(mask.recipe, True, rng)
     if 0 < mask.recipe.p < 1:
@@ -25,7 +25,7 @@ def draw_units(tuple shape, p, rng):
 
 
 def kept_units(Mask mask):
-    """Which places of the last axis a mask keeps; None where that is not the same for all of the other axes."""
+    """Return the indices along the last axis that a mask keeps; None if they depend on the other axes."""
     cdef tuple noise = mask.recipe.extents()
     cdef Py_ssize_t last = len(noise) - 1
     if last < 0 or noise[last] != mask.recipe.shape[last] or math.prod(noise[:last]) != 1:
@@ -34,7 +34,7 @@ def kept_units(Mask mask):
 
 
 cdef const ptrdiff_t *index_of(cnp.ndarray index, Py_ssize_t extent) except? NULL:
-    """The indices along an axis, none of them beyond it."""
+    """Return a pointer to the indices along an axis, after checking their type and range."""
     cdef const ptrdiff_t *at = <const ptrdiff_t *> cnp.PyArray_DATA(index)
     if cnp.PyArray_TYPE(index) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(index):
         raise TypeError(f"an index must be a C array of intp, got {index.dtype}")
@@ -52,7 +52,7 @@ cdef bint is_f_order(cnp.ndarray whole) noexcept:
 
 cdef int between(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns, cnp.ndarray packed, bint gathering,
                  const double *rate) except -1:
-    """Check the arguments, then gather or change the part, along the smaller of the matrix's two steps."""
+    """Check the arguments, then gather, or scatter (rate NULL), or do an SGD step, with the smaller step inside."""
     cdef int number = cnp.PyArray_TYPE(whole)
     cdef fd_dtype dtype = FD_F32 if number == cnp.NPY_FLOAT else FD_F64
     cdef fd_part part
@@ -76,7 +76,7 @@ cdef int between(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns, cnp.n
 
 
 def gather(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns):
-    """The matrix ``whole[rows][:, columns]``, packed in the order of `whole`."""
+    """Return the matrix ``whole[rows][:, columns]``, packed in the order of `whole`."""
     cdef cnp.npy_intp[2] shape = [cnp.PyArray_SIZE(rows), cnp.PyArray_SIZE(columns)]
     packed = cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(whole), is_f_order(whole))
     between(whole, rows, columns, packed, True, NULL)
@@ -84,10 +84,10 @@ def gather(cnp.ndarray whole, cnp.ndarray rows, cnp.ndarray columns):
 
 
 def scatter(packed, rows, columns, whole):
-    """Put back what `gather` takes: the rest of `whole` is left alone."""
+    """Write a packed matrix to those rows and columns of `whole`; the rest is not changed."""
     between(whole, rows, columns, packed, False, NULL)
 
 
 def sgd_step(packed, rows, columns, whole, double rate):
-    """Subtract ``rate * packed`` from that part of `whole`, rounded as NumPy rounds it; the rest is left alone."""
+    """Subtract ``rate * packed`` from those rows and columns of `whole`, rounded as NumPy does; leave the rest."""
     between(whole, rows, columns, packed, False, &rate)

@@ -5,13 +5,13 @@ from .c_fastdrop cimport fd_key, fd_values
 
 cdef class Recipe:
     cdef tuple shape          # of the masked array
-    cdef tuple noise          # the noise shape; None: shape
-    cdef tuple strides        # the steps of the logical index along the noise shape's axes; None: consecutive
-    cdef uint64_t start       # the logical index of the first element
-    cdef double p             # where it is a number
-    cdef object p_array       # where it is an array: read-only; else None
-    cdef fd_values values     # what the gradient makes of an element
-    cdef fd_key key           # the key and the stream come last, from execution; a mask of given bits has none
+    cdef tuple noise          # the noise shape; None: equal to shape
+    cdef tuple strides        # steps of the logical index along the axes of the noise shape; None: consecutive
+    cdef uint64_t start       # logical index of the first element
+    cdef double p             # if p is a number
+    cdef object p_array       # if p is an array: read-only; else None
+    cdef fd_values values     # what backward makes of an element
+    cdef fd_key key           # key and stream are set by execution; not used if the bits were given by the user
     cdef uint64_t stream
 
     cdef inline tuple extents(self):

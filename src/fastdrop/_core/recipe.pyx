@@ -1,4 +1,4 @@
-"""What decides a mask's bits and what becomes of an element: made once, and given its key and stream last."""
+"""What decides a mask's bits and what elements become; its key and stream are filled in when it is executed."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ cnp.import_array()
 @cython.freelist(16)
 cdef class Recipe:
     cdef Py_ssize_t nbytes(self) except -1:
-        """The size of the packed bits."""
+        """Return the size of the packed bits in bytes."""
         n = 1
         for extent in self.extents():
             n *= extent
@@ -28,9 +28,9 @@ cdef class Recipe:
 
 cdef Recipe new_recipe(tuple shape, object p, double scale, tuple noise, uint64_t start, tuple strides,
                        bint checked=False, bint keep=True):
-    """The one constructor. A scale of 0 stands for 1 / (1 - p); an array p takes that, or a scale of 1.
+    """Make a recipe without key and stream. A scale of 0 means 1 / (1 - p); with an array p it is 0 or 1.
 
-    checked: an array p is array_p's already; else it is copied if `keep`.
+    checked: if p is an array, it is a result of array_p. Otherwise an array p is checked here, and copied if `keep`.
     """
     cdef Recipe recipe = Recipe.__new__(Recipe)
     recipe.shape, recipe.noise, recipe.start, recipe.strides = shape, noise, start, strides

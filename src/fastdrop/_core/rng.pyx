@@ -1,11 +1,9 @@
-"""Keys and streams: where the randomness of a call comes from (csrc/README.md, "Keys")."""
+"""Keys and streams, the source of randomness (csrc/README.md, "Keys")."""
 
 import operator
 import os
-import sys
 
 cimport cython
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from .arguments cimport integer
@@ -17,15 +15,10 @@ from .saved import check_state
 from .seeds import WORD, key_from_seed
 from .._public import public
 
-cdef extern from "numpy/random/bitgen.h":
-    ctypedef struct bitgen_t:
-        void *state
-        uint64_t (*next_uint64)(void *state) nogil
-
-# The upper half of fold_in's values is the library's own; spawn's children are fold_in(SPAWN, k).
+# fold_in's values from 2**63 on are reserved for the library: child k of spawn is fold_in(SPAWN, k).
 cdef uint64_t SPAWN = UINT64_MAX
 
-# 0 in the process that imported the library; in each forked child a random word, which its unseeded keys take in.
+# 0 in the process that imported the library; in a forked child a random word, which is folded into unseeded keys.
 cdef uint64_t process = 0
 
 
@@ -51,22 +44,35 @@ cdef class Rng:
     Parameters
     ----------
     seed : int, sequence of ints, numpy.random.SeedSequence or None
-        Becomes the key through ``numpy.random.SeedSequence``, for which ``5``, ``[5]`` and ``[5, 0]`` are one seed:
-        take `fold_in` to tell layers and steps apart, not ``[seed, layer]``. None: a key from the system, and another
-        one in a forked child.
+        Becomes the key through ``numpy.random.SeedSequence``, for which ``5``, ``[5]`` and ``[5, 0]`` are the same
+        seed: use `fold_in` for layers and steps, not ``[seed, layer]``. None: a key from the operating system, and
+        another one in a forked child.
 
     Attributes
     ----------
     key : tuple of two ints
-        The key's two 64-bit words.
+        The two 64-bit words of the key, each in [0, 2**64).
     counter : int
         The stream that the next call takes.
     state : dict
-        `version`, `key` (32 hex digits), `counter`, `spawned`, `row`; may be set.
+        With `version`, `key` (32 hex digits), `counter`, `spawned` and `row`; may be set, to such a dict.
+
+    Raises
+    ------
+    TypeError
+        If the seed is of another type, or `state` is set to another type than a dict of ints and a str.
+    ValueError
+        If the seed is negative, or `state` is set to a dict with other keys, another version or values out of range.
 
     Notes
     -----
-    Safe to share between threads: no stream is handed out twice. Not for cryptography.
+    An Rng can be shared between threads: no stream is handed out twice. It is not for cryptography.
+
+    References
+    ----------
+    Blackman and Vigna, "Scrambled linear pseudorandom number generators", ACM Transactions on Mathematical Software
+    47(4), 2021: the generator xoshiro256++. Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2,
+    3", SC 2011: numbers as a function of key and counter.
 
     Examples
     --------
@@ -96,12 +102,22 @@ cdef class Rng:
 
         Parameters
         ----------
-        k0, k1, counter : int
-            Each in [0, 2**64).
+        k0, k1 : int
+            The two words of the key, each in [0, 2**64), as in the attribute `key`.
+        counter : int
+            The stream of the first call, in [0, 2**64).
 
         Returns
         -------
         Rng
+            On row 0, with no children spawned.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not an int.
+        ValueError
+            If an argument is outside [0, 2**64).
 
         Examples
         --------
@@ -116,7 +132,7 @@ cdef class Rng:
         return rng
 
     cdef fd_key own_key(self) noexcept:
-        """The key, in a forked child of an unseeded Rng another one; for a caller in a critical section."""
+        """Return the key, after changing it in a forked child if unseeded; called in a critical section only."""
         self._used = True
         if self._unseeded and self._process != process:
             self._key = fold_in(self._key, process)
@@ -165,7 +181,7 @@ cdef class Rng:
             self._unseeded, self._exhausted, self._batch = False, False, row > 0
 
     def fold_in(self, *values):
-        """Derive an independent child for a layer, a step, a rank; several values fold one after the other.
+        """Derive an independent child, for a layer, a step or a rank. Several values are folded in one after another.
 
         Parameters
         ----------
@@ -175,12 +191,14 @@ cdef class Rng:
         Returns
         -------
         Rng
-            Its counter is 0. This Rng does not change.
+            With counter 0, and on this Rng's row. This Rng does not change.
 
         Raises
         ------
-        TypeError, ValueError
-            Without an int, or outside the range.
+        TypeError
+            If there is no value, or one is not an int.
+        ValueError
+            If a value is outside [0, 2**63).
 
         Examples
         --------
@@ -203,16 +221,26 @@ cdef class Rng:
         return self.child(key)
 
     def spawn(self, n):
-        """Make new independent children, as ``numpy.random.Generator.spawn`` does: other ones at every call.
+        """Make new independent children, as ``numpy.random.Generator.spawn`` does: different ones at every call.
 
         Parameters
         ----------
         n : int
-            How many.
+            How many children, at least 0.
 
         Returns
         -------
         list of Rng
+            Each with counter 0, and on this Rng's row. The counter of this Rng does not change.
+
+        Raises
+        ------
+        TypeError
+            If `n` is not an int.
+        ValueError
+            If `n` is negative.
+        OverflowError
+            If there would be 2**64 children or more in all.
 
         Examples
         --------
@@ -236,7 +264,7 @@ cdef class Rng:
         return [self.child(fold_in(parent, first + k)) for k in range(<uint64_t> number)]
 
     def at_row(self, r):
-        """Copy this Rng, `r` rows further: it takes an array as the rows from there on of a larger one.
+        """Copy this Rng, `r` rows further: the copy takes an array as rows row + r, row + r + 1, ... of a larger one.
 
         Parameters
         ----------
@@ -246,6 +274,14 @@ cdef class Rng:
         Returns
         -------
         Rng
+            With the key and the counter of this Rng.
+
+        Raises
+        ------
+        TypeError
+            If `r` is not an int.
+        ValueError
+            If `r` is negative, or the row would be 2**64 or more.
 
         Examples
         --------
@@ -286,67 +322,3 @@ def _rebuild_rng(state, batch=False):
     rng.state = state
     rng._batch = batch
     return rng
-
-
-cdef Rng from_bit_generator(object bit_generator):
-    """k0, then k1, from its next two outputs."""
-    cdef Rng rng = Rng.__new__(Rng)
-    cdef bitgen_t *source
-    with bit_generator.lock:
-        source = <bitgen_t *> PyCapsule_GetPointer(bit_generator.capsule, "BitGenerator")
-        rng._key.k0 = source.next_uint64(source.state)
-        rng._key.k1 = source.next_uint64(source.state)
-    return rng
-
-
-cdef Rng unseeded = Rng()
-
-
-cdef Rng as_rng(object rng):
-    """The Rng of a call, from all that a user may pass; a NumPy generator is advanced."""
-    if type(rng) is Rng:
-        return rng
-    if rng is None:
-        return unseeded
-    random = sys.modules.get("numpy.random")  # without it, or while it is being imported, no such object exists
-    if isinstance(rng, getattr(random, "RandomState", ())):
-        raise TypeError("rng must not be a RandomState: pass numpy.random.default_rng(...)")
-    rng = rng.bit_generator if isinstance(rng, getattr(random, "Generator", ())) else rng
-    if isinstance(rng, getattr(random, "BitGenerator", ())):
-        return from_bit_generator(rng)
-    seed = any(hasattr(rng, name) for name in ("__index__", "__len__", "generate_state"))
-    if not seed or isinstance(rng, (str, bytes, dict)):
-        raise TypeError(
-            f"rng must be an Rng, a seed, a numpy Generator, a BitGenerator or None, got {type(rng).__name__}")
-    return Rng(rng)
-
-
-cdef int take(object rng, fd_key *key, uint64_t *stream) except -1:
-    """The key of rng, and a stream that no other call gets."""
-    cdef Rng source = <Rng> rng if type(rng) is Rng else as_rng(rng)
-    cdef bint exhausted
-    with cython.critical_section(source):
-        key[0] = source._key if source._used and not source._unseeded else source.own_key()
-        exhausted = source._exhausted
-        stream[0] = source._counter
-        if source._counter == UINT64_MAX:
-            source._exhausted = True
-        else:
-            source._counter += 1
-    if exhausted:
-        raise OverflowError("the rng's counter is exhausted: take fold_in or spawn")
-    return 0
-
-
-cdef object row_of(object rng):
-    """The row from which on an rng takes an array."""
-    cdef uint64_t row = 0
-    if type(rng) is Rng:
-        with cython.critical_section(rng):
-            row = (<Rng> rng)._row
-    return row
-
-
-def own_rng(rng):
-    """The Rng that a layer keeps: a seed seeds its whole run, None gives a key of its own."""
-    return Rng() if rng is None else as_rng(rng)

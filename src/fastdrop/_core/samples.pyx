@@ -9,11 +9,12 @@ from .binding cimport draw_samples, fold_in
 from .c_fastdrop cimport fd_dtype, fd_key
 from .execution cimport run
 from .recipe cimport Recipe, new_recipe
-from .rng cimport Rng, as_rng, row_of
+from .rng cimport Rng
+from .streams cimport as_rng, row_of
 
 from .arguments import natural
 from .indices import resolve
-from .rng import own_rng
+from .streams import own_rng
 from .._public import public
 
 cnp.import_array()
@@ -30,31 +31,34 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
     p : float or array_like
         The probability of dropping, 0 <= p <= 1; an array that broadcasts to x's shape gives each unit its own.
     samples : int
-        How many, at least 1.
+        How many samples, at least 1.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
-        Sample t is the first draw of ``rng.fold_in(t)``: an Rng gives its key and no stream, and the same samples at
-        every call. None: a new key at every call.
+        Sample t is the first draw of ``rng.fold_in(t)``. So an `Rng` gives the same samples at every call, and no
+        stream is taken from it. A NumPy generator is advanced by two 64-bit words. None: a new key at every call.
     out : ndarray, optional
-        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, apart from x and from an array `p`.
+        Where the samples go: of shape ``(samples, *x.shape)`` and x's dtype, without overlap with `x`.
 
     Returns
     -------
-    ndarray
-        Of shape ``(samples, *x.shape)``.
+    ndarray, shape (samples, *x.shape)
+        `out`, or a new array of x's dtype.
 
     Raises
     ------
-    TypeError, ValueError
-        Before anything is written or drawn.
+    TypeError
+        If `samples` is not an int; else as in `dropout`.
+    ValueError
+        If `samples` is less than 1; if `out` has another shape or dtype, or overlaps `x`; else as in `dropout`.
 
     Notes
     -----
-    A call that takes long looks at signals between its parts, so Ctrl-C ends it: what `out` holds is then undefined.
-    With an array `p` x is read once for each sample.
+    All arguments are checked before anything is written or drawn. Ctrl-C ends a long call: the contents of `out` are
+    then undefined. With an array `p`, `x` is read once for each sample.
 
     References
     ----------
-    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
+    Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML
+    2016.
 
     Examples
     --------

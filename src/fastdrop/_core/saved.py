@@ -1,4 +1,4 @@
-"""What was saved and comes back, in states and pickles: nothing in it is trusted."""
+"""Checks of loaded states and pickles, which may have been written by anybody."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ FLT_MAX = float(np.finfo(np.float32).max)
 
 
 def check_state(state: object) -> tuple[int, int, int, int, int]:
-    """Return k0, k1, counter, spawned and row of a state, also of one that numpy.load gave back as 0-d arrays."""
+    """Return k0, k1, counter, spawned and row of a state, whose values may be 0-d arrays, as from numpy.load."""
     if not isinstance(state, dict):
         raise TypeError(f"state must be a dict, got {type(state).__name__}")
     if state.keys() != set(STATE):
@@ -35,20 +35,20 @@ def check_state(state: object) -> tuple[int, int, int, int, int]:
 
 
 def check_version(version: object, of: str) -> None:
-    """Refuse the pickles of another version."""
+    """Refuse pickles of another version than 1."""
     if type(version) is not int or version != 1:
         raise ValueError(f"the version of a pickled {of} must be 1, got {version!r}")
 
 
 def to_plain(value: Any) -> Any:
-    """Return an array as its type, shape and bytes, since NumPy 1 does not read the arrays that NumPy 2 pickles."""
+    """Return an array as its type, shape and bytes, since NumPy 1 cannot read arrays that NumPy 2 pickled."""
     if not isinstance(value, np.ndarray):
         return value
     return value.dtype.type, value.shape, value.astype(value.dtype.newbyteorder("<")).tobytes()
 
 
 def from_plain(value: Any) -> Any:
-    """Return what `to_plain` was given."""
+    """Return the array that `to_plain` was given; the inverse of that."""
     if type(value) is not tuple:
         return value
     kind, shape, data = value
@@ -58,7 +58,7 @@ def from_plain(value: Any) -> Any:
 
 
 def check_part(shape: Ints, noise: Any, strides: Any, start: int) -> tuple[Ints | None, Ints | None]:
-    """Return the noise shape and the steps of a mask that was pickled, if they fit its shape and the index."""
+    """Return the noise shape and the index steps of a pickled mask; refuse them if they do not fit its shape."""
     extents = shape
     if noise is not None:
         noise = extents = as_shape(noise)
@@ -77,7 +77,7 @@ def check_part(shape: Ints, noise: Any, strides: Any, start: int) -> tuple[Ints 
 
 
 def check_scale(scale: Any, p: Any) -> float:
-    """Return the scale of a pickled mask; of an array p, 0 if the pickle says that it is inverted, else 1."""
+    """Return the scale of a pickled mask; with an array p, 0 if the pickle says that it is inverted, else 1."""
     if np.ndim(p) > 0:
         if type(scale) is not bool:
             raise TypeError(f"a pickled Mask must say whether its array p is inverted, got {type(scale).__name__}")
@@ -88,7 +88,7 @@ def check_scale(scale: Any, p: Any) -> float:
 
 
 def check_bits(bits: Any, shape: Ints) -> None:
-    """Refuse bits that are not those of a mask of that shape: as many, and none past the end."""
+    """Refuse packed bits whose number does not fit a mask of that shape, or of which one past the end is 1."""
     n = math.prod(shape)
     if type(bits) is not bytes:
         raise TypeError(f"bits must be bytes, got {type(bits).__name__}")

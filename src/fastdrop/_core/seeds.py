@@ -7,7 +7,7 @@ WORD = 1 << 64
 
 def key_from_seed(seed: object) -> tuple[int, int]:
     """Return the key of a seed, as NumPy's SeedSequence makes it."""
-    from numpy.random import SeedSequence  # takes longer than all the rest of the import
+    from numpy.random import SeedSequence  # imported late: it takes longer than all of fastdrop
 
     if not isinstance(seed, SeedSequence):
         try:

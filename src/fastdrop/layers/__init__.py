@@ -1,1 +1,1 @@
-"""Dropout as layers of a network: what remembers a rate, an Rng and the last forward."""
+"""Dropout as layers of a network: objects that hold p, an Rng, and what backward needs of the last forward."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from .._core.alpha import alpha_dropout
 from .._foreign_words import own_keywords
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
 @public
 class AlphaDropout(Layer):
-    """Dropout that keeps the mean 0 and variance 1 of SELU activations, as `alpha_dropout`.
+    """Dropout that keeps the mean 0 and variance 1 of SELU activations, as `alpha_dropout` does.
 
-    Dropped elements take SELU's limit at minus infinity instead of 0, and then all undergo an affine map.
+    Dropped elements take SELU's limit at minus infinity instead of 0; then an affine map is applied to all elements.
 
     Parameters
     ----------
     p : float
-        The probability of dropping.
+        The probability of dropping, 0 <= p <= 1: a number, since the affine map restores mean and variance for one p.
     rng
         As in `Dropout`.
+
+    Raises
+    ------
+    TypeError
+        If `p` is not a real number, or `rng` is of another type; from forward, if `x` has no real dtype of `dropout`.
+    ValueError
+        If `p` is not between 0 and 1, or a seed is negative.
 
     Notes
     -----
@@ -36,7 +43,7 @@ class AlphaDropout(Layer):
 
     References
     ----------
-    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NIPS 2017.
+    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
 
     Examples
     --------
@@ -51,27 +58,38 @@ class AlphaDropout(Layer):
     def __init__(self, p: SupportsFloat = 0.5, *, rng: AnyRng = None) -> None:
         super().__init__(p, rng)
 
+    def _checked(self, p: Any) -> Any:
+        try:
+            return super()._checked(p)
+        except TypeError as error:
+            if isinstance(p, (list, tuple)) or getattr(p, "ndim", 0) > 0:
+                raise TypeError(f"{error}: alpha dropout's mean and variance are those of one p") from None
+            raise
+
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask]:
         return alpha_dropout(x, self._p, rng=rng)
 
 
 @public
 class FeatureAlphaDropout(AlphaDropout):
-    """`AlphaDropout` of a whole feature map of a sample together, as `SpatialDropout` drops them.
+    """`AlphaDropout` that drops whole feature maps of a sample, as `SpatialDropout` does.
 
     Parameters
     ----------
     p : float
-        The probability of dropping a feature map.
+        The probability of dropping a feature map, 0 <= p <= 1.
     channel_axis : int
-        As in `SpatialDropout`.
+        Which axis of `x` counts the feature maps, as in `SpatialDropout`.
     rng
         As in `Dropout`.
 
     Raises
     ------
+    TypeError
+        If `channel_axis` is not an int; else as in `AlphaDropout`.
     ValueError
-        From forward: `x` has less than three axes, or no such channel axis.
+        If `channel_axis` is 0; from forward, if `x` has less than three axes, or no such channel axis; else as in
+        `AlphaDropout`.
 
     Notes
     -----
@@ -80,7 +98,7 @@ class FeatureAlphaDropout(AlphaDropout):
 
     References
     ----------
-    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NIPS 2017.
+    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
 
     Examples
     --------

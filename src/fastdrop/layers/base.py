@@ -1,4 +1,4 @@
-"""The face that all layers share: what remembers a rate, an Rng and the last forward."""
+"""The API that all layers share: p, an Rng, forward and backward, modes, states and pickles."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from .._core.arguments import check_array, result
 from .._core.arithmetic import multiply
 from .._core.dropout import check_p, dropout_backward
 from .._core.mask import Mask, identity
-from .._core.rng import Rng, own_rng
+from .._core.rng import Rng
 from .._core.saved import STATE, check_version, from_plain, to_plain
+from .._core.streams import own_rng
 from .._foreign_words import check_keywords
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-# Where a pickle has the slots of a subclass, and a user's `version`, which is a key of the pickle's own.
-_MORE = "fastdrop.more"  # no attribute, as it has a dot
+# The key of a pickle for the slots of a subclass, and for an attribute `version` of a user: the pickle uses that key.
+_MORE = "fastdrop.more"  # no attribute can have this name, because of the dot
 
 
 class Layer:
-    """A layer that draws at each forward in training mode: a subclass says how, by `_drop`.
+    """A layer that draws at each forward in training mode: subclasses implement `_drop`.
 
-    What a user adds to a layer or to a subclass is copied and pickled with it.
+    Attributes that a user adds to a layer or to a subclass are copied and pickled with it.
 
     Attributes
     ----------
@@ -41,11 +42,12 @@ class Layer:
         Whether forward drops.
     """
 
-    _rate = "p"  # its name in the state
-    _factor: Any = None  # what the last forward multiplied by, where that was no mask, and its shape
-    _shape: tuple[int, ...] = ()
-    _multiply = staticmethod(multiply)  # x by a factor into y
-    # What a pickle is checked for. Arrays among these are plain there; what a user has made and lent stays as it is.
+    _rate = "p"  # the name of `_p` in a state
+    _factor: Any = None  # what the last forward multiplied by, if that was not a mask
+    _shape: tuple[int, ...] = ()  # the shape of the last output, if there is a _factor
+    _multiply = staticmethod(multiply)  # sets y to x times a factor
+    # The attributes that are checked in a pickle, where arrays among them are plain bytes. Arrays owned by the user are
+    # pickled unchanged.
     _kinds: ClassVar[dict[str, Any]] = {
         "_p": object,
         "_rng": Rng,
@@ -63,7 +65,7 @@ class Layer:
         self._ran = False
 
     def _checked(self, p: Any) -> Any:
-        """Return the rate as it is kept; arrays are refused where a subclass does not take them."""
+        """Return p as the layer keeps it. Arrays are refused here; subclasses may take them."""
         return check_p(p, arrays=False)
 
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask | None]:
@@ -87,7 +89,7 @@ class Layer:
 
     @property
     def rng(self) -> Rng:
-        """Where the masks come from."""
+        """The source of the masks."""
         return self._rng
 
     @rng.setter
@@ -95,19 +97,35 @@ class Layer:
         self._rng = own_rng(rng)
 
     def forward(self, x: Array, rng: AnyRng = None) -> Array:
-        """Drop and scale in training mode, return `x` itself in eval mode.
+        """Drop and scale in training mode; return `x` itself in eval mode.
 
         Parameters
         ----------
         x : array_like
-            As in `dropout`. What is no ndarray (a list, a DataFrame, a memoryview) comes back from eval mode as
-            ``numpy.asarray(x)``; an ndarray is not even checked there.
+            As in `dropout`. In eval mode an ndarray is returned unchecked, and anything else (a list, a DataFrame) as
+            ``numpy.asarray(x)``.
         rng : optional
-            As in `dropout`: where this call's mask comes from, instead of the layer's own `rng`.
+            The source of this call's mask, as in `dropout`, instead of the layer's own `rng`.
 
         Returns
         -------
         ndarray
+            Of x's shape and dtype.
+
+        Raises
+        ------
+        TypeError
+            If `x` has no dtype of `dropout`, or is a masked or sparse array; if `rng` is of another type. With
+            ``inplace=True``, if `x` is not an ndarray.
+        ValueError
+            If `x` has a shape that the layer does not take. With ``inplace=True``, if `x` is read-only, misaligned,
+            byte-swapped, or overlaps itself.
+        OverflowError
+            If the `Rng` has no stream left.
+
+        Notes
+        -----
+        A call that raises changes nothing in the layer.
         """
         if self.training:
             y, mask = self._drop(x, self._rng if rng is None else rng)
@@ -123,25 +141,30 @@ class Layer:
         return self.forward(*args, **options)
 
     def backward(self, dy: Array, out: Array | None = None) -> Array:
-        """Compute the gradient of the last forward: `dy` masked and scaled as `x` was.
+        """Compute the gradient of the last forward: mask and scale `dy` as that did with `x`.
 
-        Where that returned `x` itself, in eval mode, it is `dy` itself, or ``numpy.asarray(dy)``.
+        After a forward that returned `x` itself, in eval mode, it is `dy` itself, or ``numpy.asarray(dy)``.
 
         Parameters
         ----------
         dy : array_like
-            The gradient of the loss by the layer's output.
+            The gradient of the loss with respect to the layer's output, of its shape.
         out : ndarray, optional
-            As in `dropout_backward`.
+            Where the result goes, as in `dropout_backward`; may be `dy`.
 
         Returns
         -------
         ndarray
+            `out`, or a new array of dy's shape and dtype.
 
         Raises
         ------
         RuntimeError
-            Before any forward.
+            If there was no forward before.
+        TypeError
+            If `dy` has no dtype of `dropout`, or is a masked or sparse array; if `out` is not an ndarray.
+        ValueError
+            If `dy` has not the output's shape, or `out` is refused by `dropout`.
         """
         if self.mask is not None:
             return dropout_backward(dy, self.mask, out=out)
@@ -157,34 +180,68 @@ class Layer:
         return dx
 
     def train(self, mode: bool = True) -> Self:
-        """Switch dropping on, or off where `mode` is False; returns the layer."""
+        """Switch dropping on, or off.
+
+        Parameters
+        ----------
+        mode : bool
+            True: training mode, in which forward drops. False: eval mode.
+
+        Returns
+        -------
+        Layer
+            This layer.
+
+        Raises
+        ------
+        TypeError
+            If `mode` is not a bool.
+        """
         if not isinstance(mode, (bool, np.bool_)):
             raise TypeError(f"mode must be a bool, got {type(mode).__name__}")
         self.training = bool(mode)
         return self
 
     def eval(self) -> Self:
-        """Switch dropping off; returns the layer."""
+        """Switch dropping off.
+
+        Returns
+        -------
+        Layer
+            This layer.
+        """
         return self.train(False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs to draw the masks of one that never stopped.
+        """Return the state with which a resumed run draws the same masks as one that was not stopped.
 
         Returns
         -------
         dict
-            Flat, of types that `json` and `numpy.savez` both take: `Rng.state`, `p` (an array as lists) and `training`.
+            The entries of `Rng.state`, `p` (an array as nested lists) and `training`, in types that `json` and
+            `numpy.savez` both take.
         """
         rate = self._p.tolist() if isinstance(self._p, np.ndarray) else self._p
         return {**self._rng.state, self._rate: rate, "training": self.training}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state, also as `json.load` or `numpy.load` give it back; a shared Rng is set in place.
+        """Set p, the mode and the Rng to a saved state. An `Rng` that is shared is set, too.
 
         Parameters
         ----------
         state : mapping
-            What `state_dict` returned.
+            What `state_dict` returned, also after saving and loading it by `json` or `numpy.savez`.
+
+        Raises
+        ------
+        TypeError
+            If `state` is not a mapping, or a value is of a wrong type.
+        ValueError
+            If a key is missing or unknown, the version is not 1, or a value is out of range.
+
+        Notes
+        -----
+        A call that raises changes nothing.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a mapping, got {type(state).__name__}")
@@ -237,5 +294,5 @@ class Layer:
 
 
 def as_given(x: Any) -> Array:
-    """Return an array itself, anything else as one."""
+    """Return an array itself, and anything else as an array."""
     return x if isinstance(x, np.ndarray) else np.asarray(x)

@@ -25,46 +25,49 @@ if TYPE_CHECKING:
 
 @public
 class DropBlock(Layer):
-    """Drops square regions of a feature map, of `block_size` by `block_size` elements, each map its own.
+    """Drops square regions of `block_size` by `block_size` elements, in each feature map independently.
 
     For `x` of shape ``(samples, channels, height, width)`` and ``b = block_size``, the seeds are the elements that
-    `dropout` drops of an array of shape ``(samples, channels, height - b + 1, width - b + 1)`` at the rate ::
+    `dropout` drops in an array of shape ``(samples, channels, height - b + 1, width - b + 1)`` with probability ::
 
         p * height * width / (b * b * (height - b + 1) * (width - b + 1))
 
     and seed (i, j) drops rows i to i + b - 1 and columns j to j + b - 1. Blocks overlap, so somewhat less than `p` is
-    dropped. Kept elements are multiplied by ``channels * height * width / kept``, `kept` being their number in that
+    dropped. Kept elements are multiplied by ``channels * height * width / kept``, where `kept` is their number in that
     sample, so that a sample's result does not depend on the others. Dropped ones are +0.0; p = 1 drops all.
 
     Parameters
     ----------
     p : float
-        The probability of dropping an element, but for the overlap of blocks.
+        The probability of dropping an element, 0 <= p <= 1, if blocks did not overlap.
     block_size : int
-        At most the height and the width; 7 as in the paper.
+        The side of a block in elements, at least 1 and at most the height and the width; 7 in the paper.
     channel_axis : int
-        Which axis of `x` counts the maps; not axis 0. The mask is that of the array with channels first, moved:
-        ``channel_axis=-1`` is for ``(samples, height, width, channels)``.
+        Which axis of `x` counts the maps; not axis 0. ``channel_axis=-1`` is for ``(samples, height, width,
+        channels)``. The mask is that of the array with channels on axis 1, with its axes moved.
     rng
         As in `Dropout`.
 
     Attributes
     ----------
     masks : list of Mask
-        The mask of each sample of the last forward, with that sample's scale; empty after one in eval mode. A layer
-        used twice in one graph takes them from here.
+        The mask of each sample in the last forward, with that sample's scale; empty after one in eval mode.
     mask : None
-        A Mask has one scale.
+        There is none, since a Mask has one scale for all samples.
 
     Raises
     ------
+    TypeError
+        If `p` is not a real number, `block_size` or `channel_axis` not an int, or `rng` of another type; from forward,
+        if `x` has no dtype of `dropout`.
     ValueError
-        From forward: `x` has not four axes, no such channel axis, or is smaller than a block.
+        If `p` is not between 0 and 1, `block_size` is less than 1, or `channel_axis` is 0; from forward, if `x` has not
+        four axes, no such channel axis, or a height or width below `block_size`.
 
     Notes
     -----
     backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as
-    ``layer.masks`` after each forward, whose ``layer.masks[i].apply`` is the gradient by sample i.
+    ``layer.masks`` after each forward, where ``layer.masks[i].apply`` gives the gradient with respect to sample i.
 
     References
     ----------
@@ -107,8 +110,8 @@ class DropBlock(Layer):
         return y, None
 
     def _draw(self, shape: tuple[int, ...], rng: AnyRng) -> NDArray[np.bool_]:
-        """Return which elements are kept of an array with channels first."""
-        if math.prod(shape) == 0:  # has no room for a block, and no need of one
+        """Return which elements of an array with channels on axis 1 are kept."""
+        if math.prod(shape) == 0:  # an empty array need not have room for a block
             return bernoulli(shape, self._p, rng=rng)
         samples, channels, height, width = shape
         b = self.block_size
@@ -125,7 +128,7 @@ class DropBlock(Layer):
 
 
 def _blocks(seeds: NDArray[np.bool_], b: int) -> NDArray[np.bool_]:
-    """Return what the blocks cover whose first corners are the seeds: along rows, then along columns."""
+    """Return the elements that are covered by blocks whose first corners are the seeds: one axis after the other."""
     for axis in (2, 3):
         shape, n = list(seeds.shape), seeds.shape[axis]
         shape[axis] += b - 1
@@ -138,6 +141,6 @@ def _blocks(seeds: NDArray[np.bool_], b: int) -> NDArray[np.bool_]:
 
 
 def _sample_mask(kept: NDArray[np.bool_], p: float) -> Mask:
-    """Return the mask of one sample, which restores its sum in expectation."""
+    """Return the mask of one sample, with the scale that keeps its sum in expectation."""
     count = np.count_nonzero(kept)
     return Mask.from_bool(kept, p, kept.size / count if count else None)

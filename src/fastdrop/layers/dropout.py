@@ -1,4 +1,4 @@
-"""Dropout as a layer: what its family shares, and the plain one, inverted and in the original formulation."""
+"""Dropout and StandardDropout, and the base class of all layers that are `dropout` with a noise shape."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class ShapedLayer(Layer):
-    """A layer that is `dropout` with a noise shape: a subclass says which."""
+    """A layer that is `dropout` with a noise shape: subclasses implement `_noise_shape`."""
 
-    _row_axis: int | None = 0  # the axis along which an rng's rows run, if any does
+    _row_axis: int | None = 0  # the axis of the rng's rows; None: they are ignored
 
     @own_keywords
     def __init__(
@@ -45,7 +45,7 @@ class ShapedLayer(Layer):
         return check_p(p, arrays=True)
 
     def _noise_shape(self, x: Array) -> NoiseShape | None:
-        """Return what is dropped together, as `dropout` takes it."""
+        """Return the noise shape for `x`, as `dropout` takes it."""
         raise NotImplementedError
 
     def _drop(self, x: Array, rng: AnyRng) -> tuple[Array, Mask]:
@@ -62,7 +62,7 @@ class ShapedLayer(Layer):
 
 
 def writable(x: Array) -> Array:
-    """Return the `x` of a layer with ``inplace=True``, where the result can go there."""
+    """Return the `x` of a layer with ``inplace=True``, if the result can be written to it."""
     refuse_masked(x, "x")
     if not isinstance(x, np.ndarray):
         raise TypeError(f"with inplace=True, x must be a numpy.ndarray, got {type(x).__name__}")
@@ -86,13 +86,13 @@ class Dropout(ShapedLayer):
     p : float or array_like
         The probability of dropping, 0 <= p <= 1; an array as in `dropout`. The attribute may be set between steps.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
-        Turned into an `Rng` once. A seed seeds the run: a new mask at every step. Two layers of one seed draw alike,
-        so give each its own child: ``Rng(seed).fold_in(layer)``. An `Rng` is shared with whoever holds it. None: a key
-        of the layer's own, another one in a forked child.
+        Turned into an `Rng` once. A seed is used for the whole run, with a new mask at every step. Two layers with the
+        same seed draw the same masks, so give each its own child: ``Rng(seed).fold_in(layer)``. An `Rng` is shared, not
+        copied. None: the layer has its own key from the operating system, and another one in a forked child.
     noise_shape : tuple of int and None, optional
         As in `dropout`.
     inplace : bool
-        Whether forward writes its result into `x`: an ndarray, writable, aligned, native.
+        Whether forward writes its result into `x`, which must be a writable, aligned ndarray in native byte order.
     store : {"bits", "recipe"}
         What the mask keeps, as in `dropout`.
     inverted : bool
@@ -101,9 +101,16 @@ class Dropout(ShapedLayer):
     Attributes
     ----------
     mask : Mask or None
-        The mask of the last forward, None if that drew none.
+        The mask of the last forward, or None if that drew none.
     training : bool
         Whether forward drops.
+
+    Raises
+    ------
+    TypeError
+        If `p` is not real, or `rng` of another type; from forward, as `dropout`.
+    ValueError
+        If `p` is not between 0 and 1, `store` is neither of the two, or a seed is negative; from forward, as `dropout`.
 
     Notes
     -----
@@ -117,7 +124,7 @@ class Dropout(ShapedLayer):
 
     Examples
     --------
-    Several layers from one seed, none drawing as another does:
+    Several layers from one seed, with different masks:
 
     >>> import fastdrop as fd, numpy as np
     >>> first, second = (fd.Dropout(0.5, rng=rng) for rng in fd.Rng(0).spawn(2))
@@ -155,14 +162,19 @@ class Dropout(ShapedLayer):
 
 @public
 class StandardDropout(Dropout):
-    """Dropout in its original formulation: kept elements stay as they are, and eval mode scales all by ``1 - p``.
+    """Dropout in its original formulation: kept elements are not scaled, and eval mode multiplies all by ``1 - p``.
 
-    It equals inverted dropout in expectation, but for the factor ``1 - p`` throughout. Where p is 1, eval mode gives
-    +0.0, as training does. After a forward in eval mode, backward too scales.
+    In expectation, outputs are those of inverted dropout times ``1 - p``, in both modes. Where p is 1, eval mode gives
+    +0.0, as training does. After a forward in eval mode, backward multiplies by ``1 - p``, too.
 
     Parameters
     ----------
     p, rng, noise_shape, inplace, store
+        As in `Dropout`.
+
+    Raises
+    ------
+    TypeError, ValueError
         As in `Dropout`.
 
     Notes
@@ -209,5 +221,5 @@ class StandardDropout(Dropout):
     def _multiply(x: Array, factor: Any, y: Array) -> None:
         multiply(x, factor, y)
         zero = np.equal(factor, 0)
-        if zero.any():  # no NaN from an infinity, as in training
+        if zero.any():  # +0.0 also for infinite elements, as in training
             y[np.broadcast_to(zero, y.shape)] = 0

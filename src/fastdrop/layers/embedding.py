@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @public
 class EmbeddingDropout(Layer):
-    """Looks words up in an embedding table, of which whole rows are dropped: all occurrences of a word together.
+    """Looks up words in an embedding table whose rows are dropped: all occurrences of a word are dropped together.
 
-    In training mode y is ``table[indices] / (1 - p)`` where the word is kept and +0.0 where it is dropped, in eval mode
-    ``table[indices]``. One bit is drawn for each row of the table, and only the rows looked up are read. The row of an
-    `Rng` does not matter.
+    In training mode y is ``table[indices] / (1 - p)`` where the word is kept, and +0.0 where it is dropped; in eval
+    mode it is ``table[indices]``. One bit is drawn for each row of the table, and only the rows looked up are read. The
+    row that an `Rng` is at (`Rng.at_row`) is ignored.
 
     Parameters
     ----------
     p : float
-        The probability of dropping a word.
+        The probability of dropping a word, 0 <= p <= 1.
     rng
         As in `Dropout`.
 
@@ -41,15 +41,21 @@ class EmbeddingDropout(Layer):
     mask : Mask or None
         Of y's shape; None after a forward in eval mode.
 
+    Raises
+    ------
+    TypeError
+        If `p` is not a real number, or `rng` of another type.
+    ValueError
+        If `p` is not between 0 and 1, or a seed is negative.
+
     Notes
     -----
     backward belongs to the last forward. A layer used twice in one graph takes its masks explicitly: as ``layer.mask``
-    after each forward, whose ``layer.mask.apply`` is the gradient by
-    the looked-up rows.
+    after each forward, whose ``layer.mask.apply`` is the gradient with respect to the looked-up rows.
 
     References
     ----------
-    Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016,
+    Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NeurIPS 2016,
     section 4.2.
 
     Examples
@@ -74,26 +80,30 @@ class EmbeddingDropout(Layer):
         self._table_shape: tuple[int, ...] = (0, 0)
 
     def forward(self, table: Array, indices: ArrayLike, rng: AnyRng = None) -> Array:  # type: ignore[override]
-        """Look up the rows of words, those of dropped words being +0.0.
+        """Look up the rows of words; the rows of dropped words are +0.0.
 
         Parameters
         ----------
         table : array_like, shape (words, features)
-            Of a dtype of `dropout`.
+            The embedding table, of a dtype of `dropout`.
         indices : array_like of int, any shape
-            As NumPy takes them: -1 is the last row.
+            Which rows to look up, as in NumPy's indexing: -1 is the last row.
         rng : optional
-            As in `Dropout.forward`.
+            The source of this call's mask, as in `Dropout.forward`.
 
         Returns
         -------
         ndarray, shape ``(*indices.shape, features)``
-            New and of native byte order, in eval mode too.
+            A new array in native byte order, in eval mode too.
 
         Raises
         ------
+        TypeError
+            If `table` has no dtype of `dropout`, `indices` is a masked array, or `rng` is of another type.
+        ValueError
+            If `table` has not two axes.
         IndexError
-            Where NumPy raises it.
+            If an index is out of bounds, or `indices` are not ints.
         """
         table = check_array(table, "table")
         if table.ndim != 2:
@@ -115,26 +125,30 @@ class EmbeddingDropout(Layer):
         return y
 
     def _kept_words(self, n: int, rng: AnyRng) -> NDArray[np.bool_]:
-        # The rows of an rng are those of a batch, not of the table.
+        # row_axis is None, since an rng's rows are those of a batch, not of the table.
         return dropout_rows(np.zeros(n, np.float32), self._p, rng, None, None, "bits", True, None)[1].to_bool()
 
     def backward(self, dy: Array) -> Array:  # type: ignore[override]
-        """Compute the gradient by the table: that of each word, summed over its occurrences.
+        """Compute the gradient with respect to the table: for each word, the sum over its occurrences.
 
         Parameters
         ----------
         dy : array_like
-            The gradient of the loss by the last forward's result.
+            The gradient of the loss with respect to the last forward's result, of its shape.
 
         Returns
         -------
         ndarray
-            Of the table's shape and dy's dtype, summed in float32 or better.
+            Of the table's shape and dy's dtype. Sums are computed in float32, or dy's dtype if that is more precise.
 
         Raises
         ------
         RuntimeError
-            Before any forward.
+            If there was no forward before.
+        TypeError
+            If `dy` has no dtype of `dropout`, or is a masked or sparse array.
+        ValueError
+            If `dy` has another shape than the last forward's result.
         """
         if not self._ran:
             raise RuntimeError("backward needs a forward before it")

@@ -1,4 +1,4 @@
-"""Gaussian noise: dropout's continuous relatives, which multiply by it or add it."""
+"""Gaussian noise that is multiplied (Gaussian dropout) or added."""
 
 from __future__ import annotations
 
@@ -34,36 +34,40 @@ def gaussian_dropout(
     offset: SupportsIndex = 0,
     window: Window | None = None,
 ) -> tuple[Array, Array]:
-    """Multiply by Gaussian noise of mean 1 and variance ``p / (1 - p)``, which are those of inverted dropout.
+    """Multiply by Gaussian noise of mean 1 and variance ``p / (1 - p)``, as inverted dropout has.
 
     Parameters
     ----------
     x : array_like
         As in `dropout`.
     p : float
-        0 <= p < 1.
+        The noise has the variance of inverted dropout with this probability, 0 <= p < 1.
     rng, out, offset, window
         As in `dropout`.
 
     Returns
     -------
     y : ndarray
-        ``x * noise``; both parts of a complex element are multiplied by one real number.
+        ``x * noise``; both parts of a complex element are multiplied by the same real number. Else as in `dropout`.
     noise : ndarray
-        Of x's shape, real, of x's precision. The gradient is ``dy * noise``.
+        Real, of x's shape and precision. The gradient is ``dy * noise``.
 
     Raises
     ------
-    TypeError, ValueError
-        Before anything is written or drawn; also at p = 1.
+    TypeError
+        If `p` is an array; else as in `dropout`.
+    ValueError
+        If `p` is 1; else as in `dropout`.
+    OverflowError
+        If the `Rng` has no stream left.
 
     Notes
     -----
-    The noise is a function of the call's key and of the element's index, as masks are: threads, layout and how the
-    work is cut do not matter. But its numbers are those of NumPy's generator seeded from that key: element i is number
-    ``i % 16384`` of ``Generator(Philox(key, counter=[0, 0, i // 16384, 0])).standard_normal``, drawn in float64 for
-    float64 and complex128, in float32 for the other dtypes. So the noise is as reproducible as NumPy's own stream, and
-    no more: a release of NumPy may change it.
+    The noise is a function of the call's key and of the element's index, as masks are: it does not depend on threads,
+    layout, or how the work is split. Its numbers are those of NumPy's generator seeded from that key: element i is
+    number ``i % 16384`` of ``Generator(Philox(key, counter=[0, 0, i // 16384, 0])).standard_normal``, drawn in float64
+    for float64 and complex128, in float32 for the other dtypes. A release of NumPy may change that stream, and with it
+    the noise.
 
     References
     ----------
@@ -92,7 +96,7 @@ class GaussianDropout(Layer):
     Parameters
     ----------
     p : float
-        0 <= p < 1: the noise has the variance of inverted dropout with this p.
+        The noise has the variance of inverted dropout with this probability, 0 <= p < 1.
     rng
         As in `Dropout`.
 
@@ -100,6 +104,13 @@ class GaussianDropout(Layer):
     ----------
     mask : None
         There is noise, but no mask.
+
+    Raises
+    ------
+    TypeError
+        If `p` is not a real number, or `rng` of another type; from forward, if `x` has no dtype of `dropout`.
+    ValueError
+        If `p` is negative, NaN, 1 or more, or a seed is negative.
 
     Notes
     -----
@@ -137,13 +148,13 @@ class GaussianDropout(Layer):
 class GaussianNoise(Layer):
     """Adds Gaussian noise of mean 0; nothing is dropped.
 
-    y is ``x + stddev * z``, where z is drawn as in `gaussian_dropout`, which says what its reproducibility rests on. z
-    is real: of a complex `x` the imaginary part stays as it is. The gradient is dy itself.
+    y is ``x + stddev * z``, where z are the deviates of `gaussian_dropout`; its Notes say how far they are
+    reproducible. z is real, so the imaginary part of a complex `x` does not change. The gradient is dy itself.
 
     Parameters
     ----------
     stddev : float
-        The standard deviation of the noise, finite and at least 0.
+        The standard deviation of the noise, in the units of `x`; finite and at least 0.
     rng
         As in `Dropout`.
 
@@ -152,10 +163,17 @@ class GaussianNoise(Layer):
     mask : None
         There is noise, but no mask.
 
+    Raises
+    ------
+    TypeError
+        If `stddev` is not a real number, or `rng` of another type; from forward, if `x` has no dtype of `dropout`.
+    ValueError
+        If `stddev` is negative, NaN or infinite, or a seed is negative.
+
     Notes
     -----
-    backward belongs to the last forward. A layer used twice in one graph is safe here, without
-    ``layer.mask.apply``: its gradient is always dy.
+    backward belongs to the last forward. A layer used twice in one graph needs no ``layer.mask`` here, since its
+    gradient is always dy.
 
     References
     ----------
@@ -223,12 +241,12 @@ def _draw(
     offset: SupportsIndex,
     window: Window | None,
 ) -> tuple[Array, Array, Array]:
-    """Return x as an array, where the result goes, and the noise, after all checks."""
+    """Check all arguments; return x as an array, the array for the result, and the noise."""
     x = check_array(x, "x")
     y = result(x, out, "x")
     noise = np.empty(x.shape, x.real.dtype.newbyteorder("="))
     call, start, strides = take_call(rng, x.shape, offset, window)
     if noise.size:
-        with np.errstate(all="ignore"):  # as the core, and a stream has been taken
+        with np.errstate(all="ignore"):  # as in the core; and a stream has been taken, so nothing may fail
             fill_normal(noise, call, start, strides, mean, deviation)
     return x, y, noise

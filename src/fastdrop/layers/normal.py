@@ -1,4 +1,4 @@
-"""Normal deviates by logical index, from NumPy's own generator, as `gaussian_dropout` says."""
+"""Normal deviates as a function of the logical index, from NumPy's generator; `gaussian_dropout` says how."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .._core.arithmetic import compute_dtype
 if TYPE_CHECKING:
     from .base import Array
 
-BLOCK = 16384  # elements of one generator
+BLOCK = 16384  # how many elements take their deviates from one generator
 
 
 def fill_normal(
     noise: Array, call: tuple[int, int], start: int, strides: tuple[int, ...] | None, mean: float, deviation: float
 ) -> None:
-    """Set noise to ``mean + deviation * z``: run by run of consecutive indices, block by block."""
+    """Set noise to ``mean + deviation * z``, for each run of consecutive indices and each block in it."""
     outer = () if strides is None else noise.shape[:-1]
     starts = [start + sum(map(operator.mul, at, strides or ())) for at in np.ndindex(outer)]
     runs = noise.reshape(len(starts), -1)
@@ -39,9 +39,9 @@ def fill_normal(
 
 
 def _block(call: tuple[int, int], block: int, n: int, dtype: np.dtype[Any]) -> Array:
-    """Return z of the first n elements of a block."""
-    from numpy.random import Generator, Philox  # takes longer than all the rest of the import
+    """Return the deviates z of the first n elements of a block."""
+    from numpy.random import Generator, Philox  # imported late: it takes longer than all of fastdrop
 
-    # As uint64 arrays: NumPy takes Python ints of 2**63 and more through float64.
+    # uint64 arrays, since NumPy converts Python ints of 2**63 and more through float64.
     key, counter = np.array(call, np.uint64), np.array([0, 0, block, 0], np.uint64)
     return Generator(Philox(key=key, counter=counter)).standard_normal(n, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Structured dropout: layers that differ in what is dropped together, a noise shape each."""
+"""Structured dropout: layers that differ only in their noise shape, that is, in what is dropped together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def count_axes(x: Array, least: int) -> int:
-    """Return the number of x's axes, of which a layer needs so many at least."""
+    """Return the number of x's axes; refuse less than `least`."""
     ndim = np.ndim(x)
     if ndim < least:
         raise ValueError(f"x must have at least {least} {'axis' if least == 1 else 'axes'}, got {ndim}")
@@ -36,7 +36,7 @@ def axis_number(axis: SupportsIndex, name: str) -> int:
 
 
 def channel_axis_number(axis: SupportsIndex) -> int:
-    """Return a channel axis as an int: axis 0 is that of the samples."""
+    """Return a channel axis as an int; refuse axis 0, which counts the samples."""
     number = axis_number(axis, "channel_axis")
     if number == 0:
         raise ValueError("channel_axis must be an axis of x other than 0, got 0")
@@ -44,7 +44,7 @@ def channel_axis_number(axis: SupportsIndex) -> int:
 
 
 def resolved_channel(channel_axis: int, ndim: int) -> int:
-    """Return a channel axis, counted from the start, of an array with so many axes."""
+    """Return a channel axis of an array with `ndim` axes as a non-negative number."""
     channel = channel_axis + ndim if channel_axis < 0 else channel_axis
     if not 0 < channel < ndim:
         raise ValueError(f"channel_axis must be an axis of x other than 0, got {channel_axis} for {ndim} axes")
@@ -60,16 +60,16 @@ def feature_maps(x: Array, channel_axis: int) -> NoiseShape:
 
 @public
 class SpatialDropout(ShapedLayer):
-    """Drops a whole feature map of a sample: neighbours in a map are too alike for dropping one to matter.
+    """Drops whole feature maps of a sample, since neighbours in a map are so similar that dropping one has no effect.
 
-    The noise shape is ``(samples, channels, 1, ..., 1)``, with the channels where `channel_axis` says. By default this
-    is PyTorch's Dropout1d, Dropout2d and Dropout3d, with ``channel_axis=-1`` Keras's SpatialDropout1D, 2D and 3D. Axis
-    0 is the sample axis, always: give a single sample one first, ``x[None]``.
+    The noise shape is ``(samples, channels, 1, ..., 1)``, with the channels on `channel_axis`. The default is that of
+    PyTorch's Dropout1d, Dropout2d and Dropout3d; ``channel_axis=-1`` gives Keras's SpatialDropout1D, 2D and 3D. Axis 0
+    is always the sample axis: pass a single sample as ``x[None]``.
 
     Parameters
     ----------
     p : float or array_like
-        The probability of dropping a feature map.
+        The probability of dropping a feature map, 0 <= p <= 1; an array broadcasts to the noise shape.
     channel_axis : int
         Which axis of `x` counts the feature maps; not axis 0.
     rng, inplace, store, inverted
@@ -77,8 +77,11 @@ class SpatialDropout(ShapedLayer):
 
     Raises
     ------
+    TypeError
+        If `channel_axis` is not an int; else as in `Dropout`.
     ValueError
-        From forward: `x` has less than three axes, or no such channel axis.
+        If `channel_axis` is 0; from forward, if `x` has less than three axes, or no such channel axis; else as in
+        `Dropout`.
 
     Notes
     -----
@@ -119,21 +122,23 @@ class SpatialDropout(ShapedLayer):
 
 @public
 class UnitDropout(ShapedLayer):
-    """Drops a unit for the whole mini-batch: every sample of it runs through the same thinned network.
+    """Drops units for the whole mini-batch: all its samples run through the same thinned network.
 
     The noise shape is ``(1, ..., 1, units)``: a unit is an entry of the last axis.
 
     Parameters
     ----------
     p : float or array_like
-        The probability of dropping a unit.
+        The probability of dropping a unit, 0 <= p <= 1; an array broadcasts to the noise shape.
     rng, inplace, store, inverted
         As in `Dropout`.
 
     Raises
     ------
+    TypeError
+        As in `Dropout`.
     ValueError
-        From forward: `x` has less than two axes.
+        From forward, if `x` has less than two axes; else as in `Dropout`.
 
     Notes
     -----
@@ -159,25 +164,28 @@ class UnitDropout(ShapedLayer):
 
 @public
 class LockedDropout(ShapedLayer):
-    """Drops a unit for all time steps of a sequence: variational dropout of recurrent networks.
+    """Drops units for all time steps of a sequence: variational dropout for recurrent networks.
 
-    The noise shape is that of `x` with 1 on the time axis: each sample has one mask, locked over time.
+    The noise shape is that of `x` with 1 on the time axis: each sample has one mask for all times.
 
     Parameters
     ----------
     p : float or array_like
-        The probability of dropping a unit.
+        The probability of dropping a unit, 0 <= p <= 1; an array broadcasts to the noise shape.
     time_axis : int
         0: `x` is ``(time, samples, ...)``; 1: ``(samples, time, ...)``. A negative one counts from the last axis, and
-        must be one of these in `x`.
+        must mean axis 0 or 1 of `x`.
     rng, inplace, store, inverted
         As in `Dropout`.
 
     Raises
     ------
+    TypeError
+        If `time_axis` is not an int; else as in `Dropout`.
     ValueError
-        From forward: `x` has less than three axes, or no such time axis; time is axis 0 and the rng is a batch of rows
-        (`Rng.at_row`, also under the `batch_size` of `monte_carlo`), which are rows of axis 0.
+        If `time_axis` cannot mean axis 0 or 1; from forward, if `x` has less than three axes, or no such time axis, or
+        time is on axis 0 and the rng is from `Rng.at_row` (as with a `batch_size` of `monte_carlo`), whose rows are on
+        axis 0; else as in `Dropout`.
 
     Notes
     -----
@@ -186,7 +194,7 @@ class LockedDropout(ShapedLayer):
 
     References
     ----------
-    Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016;
+    Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NeurIPS 2016;
     Merity, Keskar and Socher, "Regularizing and optimizing LSTM language models" (AWD-LSTM), ICLR 2018.
 
     Examples
@@ -210,7 +218,7 @@ class LockedDropout(ShapedLayer):
     ) -> None:
         super().__init__(p, rng=rng, inplace=inplace, store=store, inverted=inverted)
         self.time_axis = axis_number(time_axis, "time_axis")
-        if self.time_axis > 1 or self.time_axis == -1:  # of three axes or more, the last is neither
+        if self.time_axis > 1 or self.time_axis == -1:  # the last of three axes or more is not axis 0 or 1
             raise ValueError(f"time_axis must be 0 or 1, got {time_axis}")
 
     def _time(self, x: Array) -> tuple[int, int]:
@@ -236,21 +244,23 @@ class LockedDropout(ShapedLayer):
 
 @public
 class DropPath(ShapedLayer):
-    """Drops a whole sample: stochastic depth, where it is the residual branch's output that is dropped.
+    """Drops whole samples: this is stochastic depth if `x` is the output of a residual branch.
 
     The noise shape is ``(samples, 1, ..., 1)``.
 
     Parameters
     ----------
     p : float or array_like
-        The probability of dropping a sample.
+        The probability of dropping a sample, 0 <= p <= 1; an array broadcasts to the noise shape.
     rng, inplace, store, inverted
         As in `Dropout`.
 
     Raises
     ------
+    TypeError
+        As in `Dropout`.
     ValueError
-        From forward: `x` is 0-d.
+        From forward, if `x` is 0-d; else as in `Dropout`.
 
     Notes
     -----
@@ -276,17 +286,23 @@ class DropPath(ShapedLayer):
 
 @public
 class DropConnect(ShapedLayer):
-    """Drops single weights of a layer, where dropout drops its outputs: forward takes the weights.
+    """Drops single weights of a layer, not its outputs: forward takes the weights.
 
-    Every weight has a bit of its own, and the same one for all samples of a mini-batch: ``y = x @ layer.forward(w)``.
-    backward takes the gradient by the dropped weights, ``x.T @ dy``. The row of an `Rng` does not matter.
+    Each weight has its own bit, which is the same for all samples of a mini-batch: ``y = x @ layer.forward(w)``.
+    backward takes the gradient with respect to the result of forward, ``x.T @ dy``. The row that an `Rng` is at
+    (`Rng.at_row`) is ignored.
 
     Parameters
     ----------
     p : float or array_like
-        The probability of dropping a weight.
+        The probability of dropping a weight, 0 <= p <= 1; an array broadcasts to the shape of the weights.
     rng, inplace, store, inverted
-        As in `Dropout`. In place would overwrite the weights.
+        As in `Dropout`. ``inplace=True`` overwrites the weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `Dropout`.
 
     Notes
     -----

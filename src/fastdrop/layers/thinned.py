@@ -1,4 +1,4 @@
-"""A fully connected layer that multiplies only what dropout keeps."""
+"""A fully connected layer that computes only what dropout keeps."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
 
 @public
 class ThinnedLinear(Layer):
-    """A fully connected layer and the dropout of its units, ``y = dropout(x @ w + b)``, as one smaller product.
+    """A fully connected layer with dropout of its units, ``y = dropout(x @ w + b)``, computed as a smaller product.
 
-    A unit is dropped for the whole mini-batch, so each mini-batch trains a thinned network, and no more than that is
-    computed: the kept columns of `w` are packed and multiplied, and of these only the rows that meet a unit which the
-    layer before has kept. At p = 0.5 that is half the work of the three products of a step, and a quarter where the
-    layer before is thinned too.
+    A unit is dropped for the whole mini-batch, so each mini-batch trains a thinned network, and only that is computed:
+    the kept columns of `w` are packed and multiplied, without the rows that belong to units that the layer before has
+    dropped. At p = 0.5 this is half the work of the three products of a step, or a quarter if the layer before is
+    thinned, too.
 
     Parameters
     ----------
     w : ndarray of float32 or float64, shape (inputs, outputs)
-        The weights, in any layout; held, not copied. (Float16 has no BLAS, a complex gradient no one convention.)
+        The weights, in any layout; referred to, not copied. (BLAS has no float16, and gradients of complex weights have
+        no single convention.)
     b : ndarray of w's dtype, shape (outputs,), optional
-        The biases; held, not copied.
+        The biases; referred to, not copied.
     p : float
         The probability of dropping an output unit, 0 <= p <= 1. The attribute may be set between steps.
     rng : Rng, int, sequence of int, SeedSequence, Generator, BitGenerator or None
@@ -49,41 +50,50 @@ class ThinnedLinear(Layer):
     Attributes
     ----------
     w, b : ndarray
-        What was given.
+        The weights and biases that were given.
     mask : Mask or None
-        Of y's shape, with the noise shape ``(1, None)``: what `dropout` would draw for ``x @ w + b``, but that the row
-        of an rng (`Rng.at_row`) is ignored, as all rows share it. None unless the last forward drew.
+        Of y's shape, with the noise shape ``(1, None)``: the mask that `dropout` would draw for ``x @ w + b``, except
+        that the row of an rng (`Rng.at_row`) is ignored. None unless the last forward drew one.
     columns, rows : ndarray of intp
         The kept columns of `w`, and the rows that were not skipped, in the last forward; all of them in eval mode.
     dw_kept : ndarray, shape (len(rows), len(columns))
-        The gradient by the kept weights, packed. Each `backward` overwrites it; None after a forward.
+        The gradient with respect to the kept weights, packed. Each `backward` overwrites it; None after a forward.
     db_kept : ndarray, shape (len(columns),)
-        That by the kept biases; None without `b`.
+        The gradient with respect to the kept biases; None without `b`.
+
+    Raises
+    ------
+    TypeError
+        If `w` is not an ndarray of float32 or float64, `b` not an ndarray of w's dtype, `p` not a real number, or `rng`
+        of another type.
+    ValueError
+        If `w` has not two axes, or is byte-swapped or misaligned; if `b` has not one entry for each column of `w`; if
+        `p` is not between 0 and 1, or a seed is negative.
 
     See Also
     --------
-    UnitDropout : the same mask as a layer of its own.
+    UnitDropout : The same mask in a layer of its own.
 
     Notes
     -----
-    backward belongs to the last forward. A layer used twice in one graph needs what it read too, so
-    ``layer.mask.apply`` is not enough: make two layers of one `w` and `b`, and add up their gradients.
+    backward belongs to the last forward. A layer used twice in one graph also needs the inputs of each forward, so
+    ``layer.mask.apply`` is not enough: make two layers with the same `w` and `b`, and add their gradients.
 
-    `sgd_step` leaves the dropped weights as they are, bit for bit. Momentum would not: it goes on moving a weight by
-    its earlier gradients, dropped or not, and weight decay does so too. An optimizer of your own reads `dw_kept`, and
-    keeps to the kept weights, as in ``velocity[np.ix_(layer.rows, layer.columns)]``, or gives up that property.
+    `sgd_step` does not change the dropped weights. Momentum and weight decay would: they move a weight also in steps in
+    which it is dropped. An optimizer of your own reads `dw_kept`; to leave dropped weights unchanged, it updates only
+    the kept ones, as in ``velocity[np.ix_(layer.rows, layer.columns)]``.
 
-    backward is that of the last forward, whose `x` (and whose `w`, where nothing of it was left out) it reads again:
-    change them after it. The weights are no part of `state_dict`.
+    backward reads the `x` of the last forward again, and `w` if nothing of it was left out: do not change them before.
+    The weights are not part of `state_dict`.
 
     References
     ----------
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
-    from overfitting", JMLR 15, 2014, section 5.1, where each training case has a thinned network of its own.
+    from overfitting", JMLR 15, 2014, section 5.1. There each training case has its own thinned network.
 
     Examples
     --------
-    Two layers; the second is told which of its inputs the first has dropped:
+    Two layers, where `x_mask` tells the second which of its inputs the first has dropped:
 
     >>> import fastdrop as fd, numpy as np
     >>> generator, rng = np.random.default_rng(0), fd.Rng(1)
@@ -111,7 +121,7 @@ class ThinnedLinear(Layer):
         self.columns: Any = None
         self.dw_kept: Any = None
         self.db_kept: Any = None
-        self._packed: tuple[Array, Array] | None = None  # x and w of the last forward, without what it left out
+        self._packed: tuple[Array, Array] | None = None  # the parts of x and w that the last forward multiplied
 
     def forward(self, x: Array, x_mask: UnitMask = None, rng: AnyRng = None) -> Array:  # type: ignore[override]
         """Return ``dropout(x @ w + b)`` in training mode, ``x @ w + b`` in eval mode.
@@ -119,21 +129,27 @@ class ThinnedLinear(Layer):
         Parameters
         ----------
         x : array_like of w's dtype, shape (n, inputs)
+            The inputs of n samples.
         x_mask : Mask or ndarray of bool of shape (inputs,), optional
-            Which columns of x are not zero, True = kept: the unit mask of the layer before. The others are not read,
-            and their gradient is +0.0. In eval mode nothing is left out.
+            Which columns of x are not zero, True = kept: the unit mask of the layer before. The other columns are not
+            read, and their gradient is +0.0. In eval mode all are read.
         rng : optional
-            As in `dropout`: where this call's mask comes from, instead of the layer's own `rng`.
+            The source of this call's mask, as in `dropout`, instead of the layer's own `rng`.
 
         Returns
         -------
         ndarray, shape (n, outputs)
-            +0.0 in the dropped columns.
+            A new array of w's dtype, +0.0 in the dropped columns.
 
         Raises
         ------
-        TypeError, ValueError
-            Before anything is drawn.
+        TypeError
+            If `x` has not w's dtype, or is a masked or sparse array; if `x_mask` is not a Mask or an array of bool; if
+            `rng` is of another type.
+        ValueError
+            If `x` has another shape; if `x_mask` has another length, or is a Mask that differs between the rows of x.
+        OverflowError
+            If the `Rng` has no stream left.
         """
         _check_parameters(self.w, self.b)
         w = np.asarray(self.w)
@@ -159,24 +175,26 @@ class ThinnedLinear(Layer):
         return _spread(y, np.arange(len(x)), columns, (len(x), outputs))
 
     def backward(self, dy: Array) -> Array:  # type: ignore[override]
-        """Set `dw_kept` and `db_kept`, and return the gradient by x.
+        """Set `dw_kept` and `db_kept`, and return the gradient with respect to x.
 
         Parameters
         ----------
         dy : array_like of w's dtype, shape (n, outputs)
-            The gradient of the loss by y.
+            The gradient of the loss with respect to y.
 
         Returns
         -------
         ndarray, shape (n, inputs)
-            +0.0 in the columns that `x_mask` left out.
+            A new array of w's dtype, +0.0 in the columns that `x_mask` left out.
 
         Raises
         ------
         RuntimeError
-            Before any forward.
-        TypeError, ValueError
-            Before anything is overwritten.
+            If there was no forward before.
+        TypeError
+            If `dy` has not w's dtype, or is a masked or sparse array.
+        ValueError
+            If `dy` has another shape than the last forward's result.
         """
         if self._packed is None:
             raise RuntimeError("backward needs a forward before it")
@@ -196,14 +214,14 @@ class ThinnedLinear(Layer):
 
     @property
     def dw(self) -> Array:
-        """The gradient by `w`, spread out: +0.0 where no kept weight is."""
+        """The gradient with respect to `w`, of its shape: +0.0 for the weights that were not used."""
         if self.dw_kept is None:
             raise RuntimeError("dw needs a backward before it")
         return _spread(self.dw_kept, self.rows, self.columns, self.w.shape)
 
     @property
     def db(self) -> Array | None:
-        """The gradient by `b`, spread out; None without `b`."""
+        """The gradient with respect to `b`, of its shape: +0.0 for the units that were dropped; None without `b`."""
         if self.dw_kept is None:
             raise RuntimeError("db needs a backward before it")
         if self.db_kept is None:
@@ -213,19 +231,21 @@ class ThinnedLinear(Layer):
         return db
 
     def sgd_step(self, lr: float) -> None:
-        """Move the kept weights and biases by ``-lr`` times their gradients; the others keep their bits.
+        """Subtract ``lr`` times their gradients from the kept weights and biases; the others do not change.
 
         Parameters
         ----------
         lr : float
-            The learning rate. It is rounded to w's dtype, as are product and difference: ``w -= lr * dw`` in NumPy.
+            The learning rate. It is rounded to w's dtype, as are product and difference (``w -= lr * dw``).
 
         Raises
         ------
         RuntimeError
-            Unless a backward came after the last forward.
-        TypeError, ValueError
-            Before anything is written.
+            If there was no backward after the last forward.
+        TypeError
+            If `lr` is not a real number; if `w` or `b` has been replaced by an array that the constructor refuses.
+        ValueError
+            If `w` or `b` is read-only, or overlaps itself.
         """
         if self.dw_kept is None:
             raise RuntimeError("sgd_step needs a backward before it")
@@ -240,12 +260,12 @@ class ThinnedLinear(Layer):
             check_separate(array, name)
         sgd_step(self.dw_kept, self.rows, self.columns, np.asarray(self.w), float(lr))
         if self.b is not None and self.db_kept is not None:
-            with np.errstate(all="ignore"):  # as in w: a warning turned into an error would leave a step half done
+            with np.errstate(all="ignore"):  # no warnings, as for w: as errors, they would leave a step half done
                 self.b[self.columns] -= self.db_kept.dtype.type(lr) * self.db_kept
 
 
 def _check_parameters(w: object, b: object) -> None:
-    """Refuse what is no matrix of weights, or no biases to go with it."""
+    """Refuse a `w` that is not a matrix of weights, and a `b` that does not fit it."""
     if not isinstance(w, np.ndarray):
         raise TypeError(f"w must be a numpy.ndarray, got {type(w).__name__}")
     if w.dtype.type not in (np.float32, np.float64):
@@ -266,7 +286,7 @@ def _check_parameters(w: object, b: object) -> None:
 
 
 def _operand(a: Any, name: str, dtype: np.dtype[Any]) -> Array:
-    """Return an array of w's dtype, aligned and native."""
+    """Return `a` as an aligned, native array; refuse another dtype than w's."""
     array = check_array(a, name)
     native = array.dtype.newbyteorder("=")
     if native != dtype:
@@ -275,7 +295,7 @@ def _operand(a: Any, name: str, dtype: np.dtype[Any]) -> Array:
 
 
 def _kept_rows(x_mask: object, inputs: int) -> Indices:
-    """Return the rows of w that meet a column of x which is not zero."""
+    """Return the rows of w whose column of x is kept."""
     refuse_masked(x_mask, "x_mask")
     if x_mask is None:
         return np.arange(inputs)
@@ -294,12 +314,12 @@ def _kept_rows(x_mask: object, inputs: int) -> Indices:
 
 
 def _pack(whole: Array, rows: Indices, columns: Indices) -> Array:
-    """Return ``whole[rows][:, columns]``, the array itself where that is all of it."""
+    """Return ``whole[rows][:, columns]``, or the array itself if these are all rows and columns."""
     return whole if whole.shape == (len(rows), len(columns)) else gather(whole, rows, columns)
 
 
 def _spread(packed: Array, rows: Indices, columns: Indices, shape: tuple[int, ...]) -> Array:
-    """Return the array of that shape of which `packed` is the rows and columns, and the rest +0.0."""
+    """Return an array of that shape with `packed` in those rows and columns, and +0.0 elsewhere."""
     if packed.shape == shape:
         return packed
     whole = np.zeros(shape, packed.dtype)

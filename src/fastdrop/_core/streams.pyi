@@ -1,0 +1,3 @@
+from .rng import AnyRng, Rng
+
+def own_rng(rng: AnyRng) -> Rng: ...
