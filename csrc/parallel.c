@@ -32,7 +32,7 @@
 
 /* Nanoseconds. Measured on 2 cores of a virtual machine: benchmarks/README.md. */
 enum {
-    FOR_A_WHILE = 100000000,   /* twenty times as long as the threads may go on spinning after the last call */
+    LONG_STREAK = 100000000,   /* twenty times as long as the threads may go on spinning after the last call */
     WORTH_WAKING = 250000,     /* what a team must save to be woken: five times what waking takes */
     WORTH_SPINNING = 10000000, /* the same of one that cannot be put to sleep: as long as it may spin afterwards */
     LONG = 3000000             /* one thread's time from which on waking a team is no matter */
@@ -41,7 +41,7 @@ enum {
 enum { KINDS = 256 };
 
 static int forked, cpus;
-static fd_alone alone[KINDS]; /* calls of a kind do the same to about as many units */
+static fd_alone alone[KINDS]; /* calls of a kind do the same to about as many chunks */
 static fd_record spinning, sleeping;
 static fd_streak streak;
 static _Atomic int always;
@@ -59,33 +59,33 @@ static int64_t now(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static fd_alone *alone_of(fd_body *body, size_t units) {
+static fd_alone *alone_of(fd_body *body, size_t chunks) {
     size_t kind = (size_t)body / 16;
-    for (; units > 0; units /= 2)
+    for (; chunks > 0; chunks /= 2)
         kind += 37;
     return &alone[kind % KINDS];
 }
 
-/* All that is left, its own range first; how many units it did. */
+/* All that is left, its own range first; how many chunks it did. */
 static size_t drain(fd_range *ranges, int count, int me, fd_body *body, const void *job) {
-    size_t begin, end, units = 0;
+    size_t begin, end, chunks = 0;
     for (int i = 0; i < count; i++)
         while (fd_take(&ranges[(me + i) % count], i == 0, &begin, &end)) {
             body(job, begin, end);
-            units += end - begin;
+            chunks += end - begin;
         }
-    return units;
+    return chunks;
 }
 
 /* On a team of which `threads` work; how long one thread would have taken, as far as this one can tell. */
-static int64_t in_team(int team, int threads, size_t units, fd_body *body, const void *job, int64_t start) {
+static int64_t in_team(int team, int threads, size_t chunks, fd_body *body, const void *job, int64_t start) {
     fd_range ranges[FD_RANGES];
     const int count = threads < FD_RANGES ? threads : FD_RANGES;
     int64_t working = 0;
     size_t own = 0;
     _Atomic int arrived = 1; /* the first to come work: a thread that has no core yet is not waited for */
     for (int i = 0; i < count; i++)
-        ranges[i] = fd_range_of(units, (size_t)i, (size_t)count);
+        ranges[i] = fd_range_of(chunks, (size_t)i, (size_t)count);
 #pragma omp parallel num_threads(team)
     {
         if (omp_get_thread_num() == 0) {
@@ -98,7 +98,7 @@ static int64_t in_team(int team, int threads, size_t units, fd_body *body, const
                 drain(ranges, count, me, body, job);
         }
     }
-    return own ? (int64_t)((double)working / (double)own * (double)units) : now() - start;
+    return own ? (int64_t)((double)working / (double)own * (double)chunks) : now() - start;
 }
 
 /*
@@ -106,11 +106,11 @@ static int64_t in_team(int team, int threads, size_t units, fd_body *body, const
  * gomp_managed_threads in libgomp's sources for Linux): a team that is one larger than the machine sleeps at once, and
  * so does who waits for it. The one that is too many does nothing. 0: so few threads cannot be put to sleep.
  */
-static int sleepy(int threads) { return threads > cpus ? threads : threads == cpus ? cpus + 1 : 0; }
+static int sleeping_team(int threads) { return threads > cpus ? threads : threads == cpus ? cpus + 1 : 0; }
 
 /* The team for a call that one thread would take `time` for, and its record; NULL: one thread. */
 static fd_record *choose(int threads, int64_t time, int64_t start, int *team) {
-    const int asleep = sleepy(threads), close = fd_streak_length(&streak, start) > FOR_A_WHILE;
+    const int asleep = sleeping_team(threads), close = fd_streak_length(&streak, start) > LONG_STREAK;
     const int64_t saving = time / threads * (threads - 1);
     const int spin = asleep ? close && time < LONG : close || saving > WORTH_SPINNING;
     *team = threads;
@@ -120,20 +120,20 @@ static fd_record *choose(int threads, int64_t time, int64_t start, int *team) {
     return asleep && saving > WORTH_WAKING && fd_record_pause(&sleeping, start) == 0 ? &sleeping : NULL;
 }
 
-static void timed(int threads, size_t units, fd_body *body, const void *job) {
+static void timed(int threads, size_t chunks, fd_body *body, const void *job) {
     const int64_t start = now();
-    fd_alone *one = alone_of(body, units);
-    const int64_t time = fd_alone_time(one, (int64_t)units);
+    fd_alone *one = alone_of(body, chunks);
+    const int64_t time = fd_alone_time(one, (int64_t)chunks);
     int team = 0;
     fd_record *record = choose(threads, time, start, &team);
     if (record) {
-        const int64_t seen = in_team(team, threads, units, body, job, start), stop = now();
+        const int64_t seen = in_team(team, threads, chunks, body, job, start), stop = now();
         fd_record_note(record, stop, (seen < time ? seen : time) - (stop - start));
         fd_streak_end(&streak, stop);
     } else {
-        body(job, 0, units);
+        body(job, 0, chunks);
         const int64_t stop = now();
-        fd_alone_note(one, (int64_t)units, stop - start);
+        fd_alone_note(one, (int64_t)chunks, stop - start);
         fd_streak_end(&streak, stop);
     }
 }
@@ -142,17 +142,17 @@ int fd_has_openmp(void) { return 1; }
 
 int fd_max_threads(void) { return omp_get_max_threads(); }
 
-void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
-    if ((size_t)threads > units)
-        threads = (int)units;
+void fd_parallel(int threads, size_t chunks, fd_body *body, const void *job) {
+    if ((size_t)threads > chunks)
+        threads = (int)chunks;
     if (threads <= 1 || forked) {
-        body(job, 0, units);
+        body(job, 0, chunks);
         return;
     }
     if (atomic_load_explicit(&always, memory_order_relaxed))
-        in_team(threads, threads, units, body, job, now());
+        in_team(threads, threads, chunks, body, job, now());
     else
-        timed(threads, units, body, job);
+        timed(threads, chunks, body, job);
 }
 
 double fd_threads_pause(void) {
@@ -168,9 +168,9 @@ int fd_has_openmp(void) { return 0; }
 
 int fd_max_threads(void) { return 1; }
 
-void fd_parallel(int threads, size_t units, fd_body *body, const void *job) {
+void fd_parallel(int threads, size_t chunks, fd_body *body, const void *job) {
     (void)threads;
-    body(job, 0, units);
+    body(job, 0, chunks);
 }
 
 double fd_threads_pause(void) { return 0; }

@@ -1,4 +1,4 @@
-/* "Run this over units [begin, end)": the only door to threads. */
+/* "Run this over chunks [begin, end)": the only door to threads. */
 #ifndef FD_PARALLEL_H
 #define FD_PARALLEL_H
 
@@ -12,9 +12,9 @@ static inline int fd_useful(int threads, size_t n, size_t share) {
 typedef void fd_body(const void *job, size_t begin, size_t end);
 
 /*
- * Calls body on ranges that cover [0, units), each unit once, on at most `threads` threads: on fewer where threads do
+ * Calls body on ranges that cover [0, chunks), each chunk once, on at most `threads` threads: on fewer where threads do
  * not pay at the moment.
  */
-void fd_parallel(int threads, size_t units, fd_body *body, const void *job);
+void fd_parallel(int threads, size_t chunks, fd_body *body, const void *job);
 
 #endif

@@ -11,25 +11,25 @@
 
 /* One thread's time over the last so many nanoseconds of calls of one kind. */
 typedef struct {
-    _Atomic int64_t time, units;
+    _Atomic int64_t time, chunks;
 } fd_alone;
 
 enum { FD_ALONE_WINDOW = 50000000 };
 
-/* One thread did so many units in that time. */
-static inline void fd_alone_note(fd_alone *alone, int64_t units, int64_t time) {
+/* One thread did so many chunks in that time. */
+static inline void fd_alone_note(fd_alone *alone, int64_t chunks, int64_t time) {
     time += atomic_load_explicit(&alone->time, memory_order_relaxed);
-    units += atomic_load_explicit(&alone->units, memory_order_relaxed);
-    const int halved = time > FD_ALONE_WINDOW && units > 1;
+    chunks += atomic_load_explicit(&alone->chunks, memory_order_relaxed);
+    const int halved = time > FD_ALONE_WINDOW && chunks > 1;
     atomic_store_explicit(&alone->time, halved ? time / 2 : time, memory_order_relaxed);
-    atomic_store_explicit(&alone->units, halved ? units / 2 : units, memory_order_relaxed);
+    atomic_store_explicit(&alone->chunks, halved ? chunks / 2 : chunks, memory_order_relaxed);
 }
 
-/* How long one thread would take for so many units; 0: not known yet. */
-static inline int64_t fd_alone_time(fd_alone *alone, int64_t units) {
-    const int64_t seen = atomic_load_explicit(&alone->units, memory_order_relaxed);
+/* How long one thread would take for so many chunks; 0: not known yet. */
+static inline int64_t fd_alone_time(fd_alone *alone, int64_t chunks) {
+    const int64_t seen = atomic_load_explicit(&alone->chunks, memory_order_relaxed);
     const double time = (double)atomic_load_explicit(&alone->time, memory_order_relaxed);
-    return seen ? (int64_t)(time / (double)seen * (double)units) : 0;
+    return seen ? (int64_t)(time / (double)seen * (double)chunks) : 0;
 }
 
 /*

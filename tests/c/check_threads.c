@@ -27,14 +27,14 @@ static void note_units(const void *job, size_t begin, size_t end) {
     atomic_fetch_add(&units_done, end - begin);
 }
 
-static void check_once(const char *what, size_t units) {
+static void check_once(const char *what, size_t chunks) {
     for (size_t u = 0; u < UNITS; u++)
-        if (atomic_exchange(&times_done[u], 0) != (u < units))
+        if (atomic_exchange(&times_done[u], 0) != (u < chunks))
             fail(what, u);
     atomic_store(&units_done, 0);
 }
 
-/* Taken from both ends in any order, the ranges are all units once. The back may refuse the last one. */
+/* Taken from both ends in any order, the ranges are all chunks once. The back may refuse the last one. */
 static void check_ranges(void) {
     static const size_t sizes[] = {1, 2, 3, 31, 32, 33, 63, 64, 65, 1000, 4097, UNITS};
     if (!begin("threads-ranges"))
@@ -48,19 +48,19 @@ static void check_ranges(void) {
                     if (fd_take(&range, (int)(random_word(k + s + n) & 1), &from, &to))
                         note_units(NULL, from, to);
             }
-            check_once("units of a range", sizes[s]);
+            check_once("chunks of a range", sizes[s]);
         }
 }
 
-/* The first chunk of a thread other than the caller's is not done until all others but the last are, by others. */
+/* The first portion of a thread other than the caller's is not done until all others but the last are, by others. */
 static void wait_for_all(const void *job, size_t begin, size_t end) {
-    const size_t *units = job;
+    const size_t *chunks = job;
     const double until = seconds() + 20;
     static _Atomic int waiting;
     if (!caller && !atomic_exchange(&waiting, 1)) {
-        while (atomic_load(&units_done) + 2 * (end - begin) < *units && seconds() < until)
+        while (atomic_load(&units_done) + 2 * (end - begin) < *chunks && seconds() < until)
             ;
-        if (atomic_load(&units_done) + 2 * (end - begin) < *units)
+        if (atomic_load(&units_done) + 2 * (end - begin) < *chunks)
             fail("nobody helped", begin);
         atomic_store(&waiting, 0);
     }
@@ -75,9 +75,9 @@ static void check_helping(void) {
     for (size_t s = 0; s < COUNT(sizes); s++)
         for (int threads = 1; threads <= 7; threads += 2) {
             fd_parallel(threads, sizes[s], note_units, NULL);
-            check_once("units of a call", sizes[s]);
+            check_once("chunks of a call", sizes[s]);
             fd_parallel(threads, sizes[s], wait_for_all, &sizes[s]);
-            check_once("units of a call with a late thread", sizes[s]);
+            check_once("chunks of a call with a late thread", sizes[s]);
         }
 }
 
@@ -150,7 +150,7 @@ static void check_streak(void) {
 }
 
 typedef struct {
-    double work, wait; /* seconds a unit takes, and a thread that is not the caller's takes too long */
+    double work, wait; /* seconds a chunk takes, and a thread that is not the caller's takes too long */
     _Atomic int helpers;
 } slow_job;
 

@@ -8,7 +8,7 @@ from .c_fastdrop cimport fd_dtype, fd_values
 from .execution cimport run
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
-from .streams cimport row_of
+from .rng cimport row_of
 
 from .indices import resolve
 from .._public import public

@@ -78,9 +78,19 @@ cdef double probability(object p) except -1.0:
     return value + 0.0  # -0.0 is 0
 
 
-cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
-    """Return whether x has one of the six dtypes, in any byte order, and which."""
-    cdef int number = cnp.PyArray_TYPE(x)
+cdef cnp.ndarray plain_array(object x, str name):
+    """Return what is no ndarray, or a subclass of it, as a plain ndarray."""
+    refuse_masked(x, name)
+    refuse_sparse(x, name)
+    array = np.asanyarray(x)
+    refuse_masked(array, name)  # an object's __array__ may have returned one
+    return np.asarray(array)
+
+
+cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype):
+    """Return x as a plain ndarray of one of the six dtypes, in any byte order, and which."""
+    cdef cnp.ndarray array = <cnp.ndarray> x if type(x) is cnp.ndarray else plain_array(x, name)
+    cdef int number = cnp.PyArray_TYPE(array)
     if number == cnp.NPY_FLOAT:
         dtype[0] = FD_F32
     elif number == cnp.NPY_DOUBLE:
@@ -91,28 +101,12 @@ cdef int dtype_of(cnp.ndarray x, fd_dtype *dtype) except -1:
         dtype[0] = FD_C64
     elif number == cnp.NPY_CDOUBLE:
         dtype[0] = FD_C128
-    elif number >= NPY_USERDEF and x.dtype.name == "bfloat16":
+    elif number >= NPY_USERDEF and array.dtype.name == "bfloat16":
         dtype[0] = FD_BF16
     else:
-        return 0
-    return 1
-
-
-cdef cnp.ndarray floating(object x, str name, fd_dtype *dtype):
-    """Return x as a plain ndarray of one of the six dtypes, and which."""
-    cdef cnp.ndarray array
-    cdef object given = x
-    if type(x) is not cnp.ndarray:
-        refuse_masked(x, name)
-        refuse_sparse(x, name)
-        x = np.asanyarray(x)
-        refuse_masked(x, name)  # an object's __array__ may have returned one
-        x = np.asarray(x)
-    array = x
-    if not dtype_of(array, dtype):
         raise TypeError(
             f"{name} must have dtype float16, bfloat16, float32, float64, complex64 or complex128, "
-            f"got {wrong_dtype(given, name, array.dtype)}")
+            f"got {wrong_dtype(x, name, array.dtype)}")
     return array
 
 

@@ -12,7 +12,7 @@ from .c_fastdrop cimport fd_dtype
 from .execution cimport backward, draw, run
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
-from .streams cimport row_of
+from .rng cimport row_of
 
 from .indices import as_shape, resolve
 from .._public import public

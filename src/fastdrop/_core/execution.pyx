@@ -11,7 +11,8 @@ from .arguments cimport floating, result
 from .binding cimport apply_bits, call_key, draw_bits, dropout_contiguous
 from .c_fastdrop cimport fd_dtype, fd_key, fd_values
 from .recipe cimport Recipe
-from .streams cimport row_of, take
+from .rng cimport row_of
+from .streams cimport take
 
 from .indices import resolve
 

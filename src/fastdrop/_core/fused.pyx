@@ -13,7 +13,8 @@ from .c_fastdrop cimport FD_BIAS_SLACK, fd_dtype
 from .execution cimport backward
 from .mask cimport Mask, new_mask
 from .recipe cimport Recipe, new_recipe
-from .streams cimport row_of, take
+from .rng cimport row_of
+from .streams cimport take
 
 from .arithmetic import rounded
 from .indices import resolve

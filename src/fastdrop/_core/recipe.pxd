@@ -18,7 +18,12 @@ cdef class Recipe:
         """The noise shape."""
         return self.shape if self.noise is None else self.noise
 
-    cdef Py_ssize_t nbytes(self) except -1
+    cdef inline Py_ssize_t nbytes(self) except -1:
+        """The size of the packed bits in bytes."""
+        n = 1
+        for extent in self.extents():
+            n *= extent
+        return (n + 7) // 8
 
 
 cdef Recipe new_recipe(tuple shape, object p, double scale, tuple noise, uint64_t start, tuple strides,

@@ -18,12 +18,7 @@ cnp.import_array()
 @cython.no_gc
 @cython.freelist(16)
 cdef class Recipe:
-    cdef Py_ssize_t nbytes(self) except -1:
-        """Return the size of the packed bits in bytes."""
-        n = 1
-        for extent in self.extents():
-            n *= extent
-        return (n + 7) // 8
+    pass
 
 
 cdef Recipe new_recipe(tuple shape, object p, double scale, tuple noise, uint64_t start, tuple strides,

@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport uint64_t
 
 from .c_fastdrop cimport fd_key
@@ -15,3 +16,12 @@ cdef class Rng:
     cdef fd_key own_key(self) noexcept
     cdef fd_key current_key(self)
     cdef Rng child(self, fd_key key)
+
+
+cdef inline uint64_t row_of(object rng):
+    """Return the row that an rng is at (`Rng.at_row`)."""
+    cdef uint64_t row = 0
+    if type(rng) is Rng:
+        with cython.critical_section(rng):
+            row = (<Rng> rng)._row
+    return row

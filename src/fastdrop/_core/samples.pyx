@@ -9,8 +9,8 @@ from .binding cimport draw_samples, fold_in
 from .c_fastdrop cimport fd_dtype, fd_key
 from .execution cimport run
 from .recipe cimport Recipe, new_recipe
-from .rng cimport Rng
-from .streams cimport as_rng, row_of
+from .rng cimport Rng, row_of
+from .streams cimport as_rng
 
 from .arguments import natural
 from .indices import resolve

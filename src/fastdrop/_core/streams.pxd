@@ -5,4 +5,3 @@ from .rng cimport Rng
 
 cdef Rng as_rng(object rng)
 cdef int take(object rng, fd_key *key, uint64_t *stream) except -1
-cdef object row_of(object rng)

@@ -65,15 +65,6 @@ cdef int take(object rng, fd_key *key, uint64_t *stream) except -1:
     return 0
 
 
-cdef object row_of(object rng):
-    """Return the row that an rng is at (`Rng.at_row`)."""
-    cdef uint64_t row = 0
-    if type(rng) is Rng:
-        with cython.critical_section(rng):
-            row = (<Rng> rng)._row
-    return row
-
-
 def own_rng(rng):
     """Return the Rng that a layer keeps: None gives a new one, a seed is used once, for all steps."""
     return Rng() if rng is None else as_rng(rng)

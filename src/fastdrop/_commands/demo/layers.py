@@ -31,7 +31,7 @@ class Stack(Network):
 
 
 class SELU:
-    """Scaled exponential linear units; Klambauer et al., "Self-normalizing neural networks", NIPS 2017."""
+    """Scaled exponential linear units; Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017."""
 
     ALPHA, SCALE = np.float32(1.6732632423543772), np.float32(1.0507009873554805)
 
