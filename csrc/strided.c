@@ -12,7 +12,7 @@ enum { ELEMENTS_PER_THREAD = 1 << 18 };
  * neighbours (Fortran order), it is a tile of TILE runs of at most TILE_RUN elements: the bits are neighbours across
  * the runs then, and are transposed 64 by 64.
  */
-enum { RUN = 1 << 16, TILE_RUN = 2048, TILE = 64 };
+enum { RUN = 1 << 16, TILE_RUN = 1024, TILE = 64 };
 
 /* How many bits are packed in a buffer before they are applied. */
 enum { STAGED = FD_BLOCK };

