@@ -31,7 +31,7 @@ def findings(modules, tmp_path):
     allowed.write_text(ALLOWED, encoding="utf-8")
     options = ["--concise", "--ignore-unused-allowlist", "--allowlist", str(allowed)]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", *modules, *options], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "mypy.stubtest", *modules, *options], cwd=ROOT, capture_output=True, encoding="utf-8"
     )
     return done.stdout + done.stderr
 

@@ -40,8 +40,8 @@ def mc_dropout(x, p, samples, *, rng=None, out=None):
 
     Returns
     -------
-    ndarray, shape (samples, *x.shape)
-        `out`, or a new array of x's dtype.
+    ndarray
+        `out`, or a new array of shape ``(samples, *x.shape)`` and x's dtype.
 
     Raises
     ------
