@@ -28,7 +28,7 @@ include_patterns = [
     "examples/evidence/README.md",
     "tests/statistics/README.md",
 ]
-exclude_patterns = ["docs/_*", ".venv", ".git", "build", "src"]
+exclude_patterns = ["docs/_*", ".*", "build", "src"]
 extensions = [
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
