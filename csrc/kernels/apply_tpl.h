@@ -96,35 +96,66 @@ static void OF_DTYPE(apply)(const uint8_t *bits, size_t n, double scale, const v
 }
 
 /*
+ * The bits of the next words, while as many words of the block before are applied, each as soon as 8 / V_LANES planes
+ * are drawn: so loads and stores fill the time in which the generator computes.
+ */
+FD_INLINE v_u64 OF_DTYPE(draw_and_apply)(lanes *s, const fd_draw *draw, const uint8_t *bits, size_t lead, COMPUTE scale,
+                                         const uint8_t *x, uint8_t *y) {
+    enum { PLANES = 8 / V_LANES };
+    decisions d = undecided_all();
+    FD_UNROLL
+    for (int j = 0; j < 8; j++) {
+        const int w = j / PLANES;
+        draw_plane(s, &d, draw->threshold, j);
+        if (j % PLANES == 0)
+            OF_DTYPE(apply_words_with)(bits + 8 * w, lead, 1, scale, x + FD_WORD * SIZE * w, y + FD_WORD * SIZE * w, 1,
+                                       (fd_access){0, 0});
+    }
+    return kept_after_rounds(s, d, draw->threshold);
+}
+
+/*
  * While a block is drawn, the block before it is applied, as many words at a time as were drawn: so the generator
  * computes while data is loaded, and memory is passed over in order, though the lanes of a block are drawn in another.
  * If the first elements come before an aligned one, the last word of a block takes its last bits from the first word of
- * the next block, which follows it in `bits`, and is copied behind it in the scratch.
+ * the next block, which follows it in `bits`, and is copied behind it in the scratch. `draw` is a copy: a
+ * compiler would have to read another's after each store of a byte.
  */
-static void OF_DTYPE(dropout)(const fd_draw *draw, uint64_t block, size_t blocks, double scale_, const void *x, void *y,
-                              uint8_t *bits, fd_access access) {
-    const COMPUTE scale = (COMPUTE)scale_;
-    uint8_t scratch[2 * FD_BLOCK_BYTES + 8], *drawn = bits ? bits : scratch;
+FD_INLINE void OF_DTYPE(dropout_with)(const fd_draw draw, uint64_t block, size_t blocks, COMPUTE scale,
+                                      const uint8_t *x, uint8_t *y, uint8_t *bits, fd_access access, int woven) {
     const size_t lead = OF_DTYPE(lead)(y, FD_BLOCK);
-    const uint8_t *from = (const uint8_t *)x + lead * SIZE;
-    uint8_t *to = (uint8_t *)y + lead * SIZE;
-    draw_bits(draw, block, FD_GROUPS, drawn);
+    uint8_t scratch[2 * FD_BLOCK_BYTES + 8], *drawn = bits ? bits : scratch;
+    draw_bits(&draw, block, FD_GROUPS, drawn);
     OF_DTYPE(apply_few)(drawn, 0, lead, scale, x, y);
+    x += lead * SIZE;
+    y += lead * SIZE;
     for (size_t b = 1; b < blocks; b++) {
         uint8_t *drawing = bits ? bits + b * FD_BLOCK_BYTES : scratch + b % 2 * FD_BLOCK_BYTES, *next_word = drawn;
         for (int lane = 0; lane < FD_LANES; lane += V_LANES) {
-            lanes s = seed_lanes(draw, block + b, lane);
+            lanes s = seed_lanes(&draw, block + b, lane);
             for (int g = 0; g < FD_GROUPS; g++) {
-                v_store(drawing + 8 * (FD_LANES * g + lane), draw_kept(&s, draw));
+                v_store(drawing + 8 * (FD_LANES * g + lane),
+                        woven ? OF_DTYPE(draw_and_apply)(&s, &draw, next_word, lead, scale, x, y)
+                              : draw_kept(&s, &draw));
                 if (lane + g == 0 && drawing < drawn)
                     memcpy(drawn + FD_BLOCK_BYTES, drawing, 8);
-                OF_DTYPE(apply_words)(next_word, lead, V_LANES, scale, from, to, access);
+                if (!woven)
+                    OF_DTYPE(apply_words)(next_word, lead, V_LANES, scale, x, y, access);
                 next_word += 8 * V_LANES;
-                from += V_LANES * FD_WORD * SIZE;
-                to += V_LANES * FD_WORD * SIZE;
+                x += V_LANES * FD_WORD * SIZE;
+                y += V_LANES * FD_WORD * SIZE;
             }
         }
         drawn = drawing;
     }
-    OF_DTYPE(apply_from)(drawn, lead, FD_BLOCK - lead, scale, from, to, access);
+    OF_DTYPE(apply_from)(drawn, lead, FD_BLOCK - lead, scale, x, y, access);
+}
+
+static void OF_DTYPE(dropout)(const fd_draw *draw, uint64_t block, size_t blocks, double scale_, const void *x, void *y,
+                              uint8_t *bits, fd_access access) {
+    const COMPUTE scale = (COMPUTE)scale_;
+    if (draw->rounds && !access.prefetch && !access.nontemporal && scale != 1)
+        OF_DTYPE(dropout_with)(*draw, block, blocks, scale, x, y, bits, access, 1);
+    else
+        OF_DTYPE(dropout_with)(*draw, block, blocks, scale, x, y, bits, access, 0);
 }

@@ -10,7 +10,7 @@
  *   v_where_any          a where the lane of z has a bit set, b elsewhere
  *   v_any                whether any lane has a bit set
  *   v_lowest             the lowest set bit of each lane, or 0
- *   v_decide             compares one plane with one bit of the threshold: see draw_kept in stream_tpl.h
+ *   v_decide             compares one plane with one bit of the threshold: see draw_plane in stream_tpl.h
  *   v_store              stores the lanes as little-endian words
  *   v_complements        the bits of the doubles (2 - 2^-52) - p, for V_LANES values of p
  *   v_reached            one bit for each of eight lanes: whether its upper 32 bits are at least a bound

@@ -42,45 +42,61 @@ FD_INLINE v_u64 next(lanes *s) {
     return r;
 }
 
+/* For 64 elements of each lane: those that are not decided yet, and of the decided ones those that are dropped. */
+typedef struct {
+    v_u64 undecided, dropped;
+} decisions;
+
+FD_INLINE decisions undecided_all(void) { return (decisions){v_set1(~UINT64_C(0)), v_set1(0)}; }
+
+/*
+ * v_decide compares plane j of U with bit j of the threshold: an undecided element whose bits differ is decided, and
+ * dropped if its bit is the smaller. The bits of `dropped` are arbitrary where an element is undecided.
+ */
+FD_INLINE void draw_plane(lanes *s, decisions *d, uint64_t threshold, int j) {
+    v_decide(&d->undecided, &d->dropped, next(s), threshold >> (63 - j) & 1);
+}
+
 /* One round: compares the rest of U with the rest of T for the lowest undecided element of each lane. */
-FD_INLINE void round_of(lanes *s, v_u64 *undecided, v_u64 *dropped, v_u64 rest) {
-    const v_u64 lowest = v_lowest(*undecided);
-    *dropped = v_xor(*dropped, v_where_less(next(s), rest, lowest));
-    *undecided = v_xor(*undecided, lowest);
+FD_INLINE void round_of(lanes *s, decisions *d, v_u64 rest) {
+    const v_u64 lowest = v_lowest(d->undecided);
+    d->dropped = v_xor(d->dropped, v_where_less(next(s), rest, lowest));
+    d->undecided = v_xor(d->undecided, lowest);
 }
 
 /* A further round for the lanes that still have undecided elements; the states of the others do not change. */
-FD_INLINE void further_round(lanes *s, v_u64 *undecided, v_u64 *dropped, v_u64 rest) {
-    const v_u64 active = *undecided;
+FD_INLINE void further_round(lanes *s, decisions *d, v_u64 rest) {
+    const v_u64 active = d->undecided;
     lanes stepped = *s;
-    round_of(&stepped, undecided, dropped, rest);
+    round_of(&stepped, d, rest);
     s->s0 = v_where_any(active, stepped.s0, s->s0);
     s->s1 = v_where_any(active, stepped.s1, s->s1);
     s->s2 = v_where_any(active, stepped.s2, s->s2);
     s->s3 = v_where_any(active, stepped.s3, s->s3);
 }
 
-/*
- * The bits of the next 64 elements of each lane: 1 = kept. v_decide compares the plane u with one bit t of the
- * threshold: an undecided element whose bit of U differs from t is decided, and dropped if its bit is the smaller.
- */
+/* The bits of the elements, 1 = kept, after the planes: those that are undecided take rounds. */
+FD_INLINE v_u64 kept_after_rounds(lanes *s, decisions d, uint64_t threshold) {
+    const v_u64 rest = v_set1(threshold << 8);
+    d.dropped = v_andnot(d.undecided, d.dropped);
+    round_of(s, &d, rest);
+    while (v_any(d.undecided))
+        further_round(s, &d, rest);
+    return v_xor(d.dropped, v_set1(~UINT64_C(0)));
+}
+
+/* The bits of the next 64 elements of each lane: 1 = kept. */
 FD_INLINE v_u64 draw_kept(lanes *s, const fd_draw *draw) {
-    v_u64 undecided = v_set1(~UINT64_C(0)), dropped = v_set1(0);
-    if (draw->rounds) {
-#define PLANE(j) v_decide(&undecided, &dropped, next(s), draw->threshold >> (63 - (j)) & 1)
-        PLANE(0), PLANE(1), PLANE(2), PLANE(3), PLANE(4), PLANE(5), PLANE(6), PLANE(7);
-#undef PLANE
-        dropped = v_andnot(undecided, dropped);
-        const v_u64 rest = v_set1(draw->threshold << 8);
-        round_of(s, &undecided, &dropped, rest);
-        while (v_any(undecided))
-            further_round(s, &undecided, &dropped, rest);
-    } else if (draw->planes == 1) { /* p = 1/2: an element is kept if the top bit of its U is 1 */
+    decisions d = undecided_all();
+    if (draw->planes == 1) /* p = 1/2: an element is kept if the top bit of its U is 1 */
         return next(s);
-    } else {
-        for (int j = 0; j < draw->planes; j++)
-            v_decide(&undecided, &dropped, next(s), draw->threshold >> (63 - j) & 1);
-        dropped = v_andnot(undecided, dropped);
+    if (draw->rounds) {
+        FD_UNROLL
+        for (int j = 0; j < 8; j++)
+            draw_plane(s, &d, draw->threshold, j);
+        return kept_after_rounds(s, d, draw->threshold);
     }
-    return v_xor(dropped, v_set1(~UINT64_C(0)));
+    for (int j = 0; j < draw->planes; j++)
+        draw_plane(s, &d, draw->threshold, j);
+    return v_xor(v_andnot(d.undecided, d.dropped), v_set1(~UINT64_C(0)));
 }
