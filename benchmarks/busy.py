@@ -2,7 +2,7 @@
 
 How many calls a second fastdrop makes by default beside 0, 1, 2 and 4 busy processes, against itself in one thread;
 NumPy, Numba and PyTorch beside it, where they are installed. Then a matrix product and dropout in turn, on a quiet
-machine, against the two apart: what one library's threads do to the other's.
+machine, against the two apart: what one library's threads, and the cache, do to the other's.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 
@@ -85,33 +86,36 @@ def beside(busy, calls, sizes, seconds, rounds):
             burner.wait()
 
 
-def median_time(call, seconds):
-    """Return the median of a call's times, in microseconds."""
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times) * 1e6
+def median_times(calls, seconds):
+    """Return the median of each call's times in turn, in microseconds."""
+    times, end = [[] for _ in calls], time.perf_counter() + seconds
+    while len(times[0]) < 3 or time.perf_counter() < end:
+        for call, of_call in zip(calls, times, strict=True):
+            begin = time.perf_counter()
+            call()
+            of_call.append(time.perf_counter() - begin)
+    return [statistics.median(of_call) * 1e6 for of_call in times]
 
 
 def in_turn(calls, sizes, seconds, rounds):
     """Print a row a size and contender: product and dropout apart, and in turn."""
     a, b, product = np.ones((200, 1024), np.float32), np.ones((1024, 1024), np.float32), np.empty((200, 1024), "f4")
+    multiply = partial(np.matmul, a, b, out=product)
     for name, n in sizes.items():
-        x, seen = np.ones(n, np.float32), {contender: ([], [], []) for contender in calls}
+        x, seen = np.ones(n, np.float32), {contender: [] for contender in calls}
         for _ in range(rounds):
             for contender, call in calls.items():
-                steps = [lambda call=call, x=x: call(x), lambda: np.matmul(a, b, out=product)]
-                steps.append(lambda steps=tuple(steps): [step() for step in steps])
-                for step, times in zip(steps, seen[contender], strict=True):
+                times = []
+                for steps in ([partial(call, x)], [multiply], [partial(call, x), multiply]):
                     time.sleep(0.03)  # until the threads of the step before sleep
-                    median_time(step, seconds / 4)
-                    times.append(median_time(step, seconds))
+                    median_times(steps, seconds / 4)
+                    times += median_times(steps, seconds)
+                seen[contender].append(times)
         for contender, times in seen.items():
-            dropout, alone, both = map(statistics.median, times)
-            figures = f"{dropout:,.0f} | {alone:,.0f} | {both:,.0f} | {both / (dropout + alone):.2f}"
-            print(f"| {name} | {contender} | {figures} |", flush=True)
+            dropout, alone, then, beside_it = map(statistics.median, zip(*times, strict=True))
+            figures = f"{dropout:,.0f} | {alone:,.0f} | {then:,.0f} | {beside_it:,.0f}"
+            ratios = f"{(then + beside_it) / (dropout + alone):.2f} | {beside_it / alone:.2f}"
+            print(f"| {name} | {contender} | {figures} | {ratios} |", flush=True)
 
 
 def main():
@@ -131,7 +135,11 @@ def main():
     for busy in options.busy:
         beside(busy, calls, sizes, seconds, rounds)
     print("\na product of 200 x 1024 x 1024 and dropout in turn, microseconds\n")
-    print("| elements | | dropout | product | in turn | over the two apart |\n|---|---|---|---|---|---|")
+    print(
+        "| elements | | dropout apart | product apart | dropout in turn | product in turn | both, in turn over apart ",
+        end="",
+    )
+    print("| product, in turn over apart |\n|---|---|---|---|---|---|---|---|")
     in_turn(calls, dict(list(sizes.items())[1:-1] if len(sizes) > 2 else sizes), seconds / 3, rounds)
 
 
