@@ -86,7 +86,7 @@ def test_small_calls_are_given_as_one_call(tmp_path):
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here")
 def test_the_c_benchmark_by_its_own_lines(tmp_path):
-    for name in ("csrc", "src/fastdrop/_commands/benchmark", "benchmarks"):
+    for name in ("csrc", "src/fastdrop/_commands/benchmark", "benchmarks", "tests/c"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     top = (BENCHMARKS / "core.c").read_text(encoding="utf-8").split("*/")[0]
     lines = re.sub(r"^ \* ?", "", top, flags=re.M).replace("\\\n", " ")

@@ -65,6 +65,7 @@ void check_apply(void);
 void check_residual(void);
 void check_samples(void);
 void check_packed(void);
+void check_rows(void);
 void check_threads(void);
 int check_vectors(FILE *file);
 

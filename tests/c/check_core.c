@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
         check_residual();
         check_samples();
         check_packed();
+        check_rows();
         check_threads();
         printf("backend %s %ld %s\n", fd_backend_name(backend), cases, failures ? "FAILED" : "ok");
         all_failures += failures;
