@@ -11,17 +11,19 @@ typedef struct {
     const fd_run *run;
     const fd_draw *draw;
     fd_dtype dtype;
-    int plain; /* one p, no shift, index a multiple of 64: whole blocks are then drawn and applied in one pass */
     uint64_t index;
-    size_t n, lead; /* lead: how many elements of its block come before the first chunk, rounded down to 64s */
+    size_t n;
     fd_values values;
     const uint8_t *x;
     uint8_t *y, *bits;
     fd_access access;
 } fd_dropout_job;
 
+/* How many elements of its block come before the first chunk, rounded down to 64s. */
+FD_INLINE size_t fd_place_in_block(const fd_dropout_job *job) { return job->index % FD_BLOCK / FD_WORD * FD_WORD; }
+
 /* The number of chunks. */
-FD_INLINE size_t fd_chunks(const fd_dropout_job *job) { return (job->n + job->lead - 1) / FD_BLOCK + 1; }
+FD_INLINE size_t fd_chunks(const fd_dropout_job *job) { return (job->n + fd_place_in_block(job) - 1) / FD_BLOCK + 1; }
 
 /* Runs chunks begin .. end-1 of a fd_dropout_job. */
 void fd_dropout_chunks(const void *job, size_t begin, size_t end);

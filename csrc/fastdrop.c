@@ -89,15 +89,21 @@ static void dropout_parts(const fd_dropout_job *job, size_t at, size_t to) {
         at += job->values.p ? dropout_some_p_array(job, &source, at, to) : dropout_some(job, &source, at, to);
 }
 
+/* Whether whole blocks can be drawn and applied in one pass; their bits, if stored, begin with a byte. */
+static int in_one_pass(const fd_dropout_job *job) {
+    const int plain = !job->draw->p_array && job->values.shift == 0 && job->values.dropped == 0;
+    return plain && (!job->bits || job->index % FD_WORD == 0);
+}
+
 /*
  * A chunk begins where a block begins, or up to 63 elements later if index is not a multiple of 64, so that the bits of
  * each chunk begin with a whole byte.
  */
 void fd_dropout_chunks(const void *job_, size_t begin, size_t end) {
     const fd_dropout_job *job = job_;
-    const size_t last = end * FD_BLOCK - job->lead, to = last < job->n ? last : job->n;
-    size_t at = begin > 0 ? begin * FD_BLOCK - job->lead : 0;
-    if (!job->plain) {
+    const size_t place = fd_place_in_block(job), last = end * FD_BLOCK - place, to = last < job->n ? last : job->n;
+    size_t at = begin > 0 ? begin * FD_BLOCK - place : 0;
+    if (!in_one_pass(job)) {
         dropout_parts(job, at, to);
         return;
     }
@@ -134,10 +140,8 @@ void fd_dropout(const fd_run *run, const fd_draw *draw, fd_dtype dtype, uint64_t
             .run = run,
             .draw = draw,
             .dtype = dtype,
-            .plain = !draw->p_array && values->shift == 0 && values->dropped == 0 && index % FD_WORD == 0,
             .index = index,
             .n = n,
-            .lead = index % FD_BLOCK / FD_WORD * FD_WORD,
             .values = *values,
             .x = x,
             .y = y,

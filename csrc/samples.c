@@ -46,10 +46,8 @@ void fd_samples_part(const fd_run *run, fd_key key, double p, fd_dtype dtype, ui
     job.sample = (fd_dropout_job){
         .run = run,
         .dtype = dtype,
-        .plain = index % FD_WORD == 0,
         .index = index,
         .n = n,
-        .lead = index % FD_BLOCK / FD_WORD * FD_WORD,
         .values = {1 / (1 - p), 0, 0, NULL},
         .x = x,
         .y = y,
