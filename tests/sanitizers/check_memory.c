@@ -107,7 +107,10 @@ static void check(const fd_backend *backend, const char *mode) {
     if (strcmp(mode, "pages") == 0)
         check_places(backend, FD_F32, large, LOW, HIGH);
     if (strcmp(mode, "threads") == 0)
-        check_threads(backend, FD_F32, large);
+        for (int always = 0; always < 2; always++) { /* as the record of earlier calls decides, which is shared too */
+            fd_threads_always(always);
+            check_threads(backend, FD_F32, large);
+        }
 }
 
 int main(int argc, char **argv) {
