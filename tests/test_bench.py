@@ -52,13 +52,23 @@ def test_ns_per_element():
     assert measure.ns_per_element(3, 7, arrays=1, size=0) == 1.0  # a clock that is coarser than the work
 
 
-@pytest.mark.parametrize("n", [1, 64, 4096, 1 << 14])
-def test_a_repetition_is_the_calls_alone(n, monkeypatch):
-    clock, data = FakeClock(monkeypatch), Data(dataclasses.replace(CASE, n=n))
+@pytest.mark.parametrize(
+    ("n", "threads", "untimed"),
+    [(1, 1, 1), (64, 1, 1), (4096, 1, 1), (1 << 14, 2, 1), (2 * measure.WARMED, 1, 0), (2 * measure.WARMED, 2, 1)],
+)
+def test_a_repetition_is_the_calls_alone(n, threads, untimed, monkeypatch):
+    case, sizes = dataclasses.replace(CASE, n=n, threads=threads), []
+    clock, data = FakeClock(monkeypatch), Data(case)
     assert data.count == min(64, max(1, 4096 // n))
-    run = Run(lambda x: clock.work(3 * x.size), lambda: clock.work(10**6))
+
+    def call(x):
+        sizes.append(x.size)
+        clock.work(3 * x.size)
+
+    run = Run(call, lambda: clock.work(10**6))
     assert measure.clock_cost() == 7
-    assert measure.repetition(run, data, measure.clock_cost()) == 3.0
+    assert measure.repetition(run, case, data, measure.clock_cost()) == 3.0
+    assert sizes == [n] * (untimed + data.count)
 
 
 def test_the_ratio_is_how_many_times_as_fast():

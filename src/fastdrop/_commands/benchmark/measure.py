@@ -12,7 +12,8 @@ from .checks import WrongError
 from .contenders import Make
 from .questions import Question
 
-# Up to so many elements a repetition begins with a call that is not timed: other contenders have had the caches.
+# A repetition begins with a call that is not timed: up to so many elements, since other contenders have had the caches;
+# with several threads, since GNU's OpenMP ends and starts threads where a team of another size was there before.
 WARMED = 1 << 20
 
 
@@ -66,13 +67,13 @@ def ns_per_element(elapsed: int, cost: int, arrays: int, size: int) -> float:
     return max(elapsed - cost, 1) / (arrays * max(size, 1))
 
 
-def repetition(run: Run, data: Data, cost: int) -> float:
+def repetition(run: Run, case: Case, data: Data, cost: int) -> float:
     """Time one call on each array; return nanoseconds an element."""
     call, arrays = run.call, data.arrays
     run.prepare()
-    if arrays[0].size <= WARMED:
-        call(arrays[0])
     data.refill()
+    if case.threads > 1 or arrays[0].size <= WARMED:
+        call(arrays[0])
     start = time.perf_counter_ns()
     for x in arrays:
         call(x)
@@ -123,13 +124,13 @@ def compare(case: Case, question: Question, seconds: float, results: list[Result
     warm = 0.0
     for result in running:
         with _failures_of(result):
-            warm += repetition(result.run, data, cost)
+            warm += repetition(result.run, case, data, cost)
     rounds = max(5, min(1000, int(seconds / max(warm * data.count * case.n * 1e-9, 1e-9))))
     for _ in range(rounds):
         order.shuffle(running)
         for result in running:
             if not result.missing:
                 with _failures_of(result):
-                    result.times.append(repetition(result.run, data, cost))
+                    result.times.append(repetition(result.run, case, data, cost))
     for result in mine.values():
         result.run = None
