@@ -1,6 +1,7 @@
 /* Applies packed bits to data of any strides: finds which bits belong to which run of elements. */
 #include "strided.h"
 
+#include "p_array.h"
 #include "parallel.h"
 
 /* How many elements a thread must have to save more time than waking it costs (benchmarks/README.md). */
@@ -30,6 +31,31 @@ static void apply_chunks(const void *job_, size_t begin, size_t end) {
             fd_apply_scattered(job, walk.at, n);
         fd_walk_on(&walk, 1);
     }
+}
+
+/* Contiguous data of which each element has its own p, or each of a few: p is walked on, in blocks. */
+static void apply_p_blocks(const void *job_, size_t begin, size_t end) {
+    const fd_apply_job *job = job_;
+    const fd_place origin = {.p = (const uint8_t *)job->values.p};
+    double staged[FD_WORD];
+    fd_walk walk;
+    const size_t to = at_most(end * FD_BLOCK, job->n);
+    fd_walk_to(&walk, job->axes, job->ndim, origin, begin * FD_BLOCK);
+    for (size_t at = begin * FD_BLOCK, count; at < to; at += count) {
+        count = at_most(to - at, FD_WORD);
+        const double *p = p_walk_on(&walk, count, staged);
+        job->run->backend->of[job->dtype]->apply_p_array(job->bits + at / 8, count, p, job->x + at * job->size,
+                                                         job->y + at * job->size);
+    }
+}
+
+/* Whether data and bits are contiguous, and only p has axes that are not one. */
+static int only_p_has_axes(const fd_apply_job *job, const fd_axis *axes, int ndim) {
+    fd_axis data[FD_MAX_DIMS];
+    for (int d = 0; d < ndim; d++)
+        data[d] = (fd_axis){axes[d].extent, axes[d].bit, axes[d].x, axes[d].y, 0};
+    const ptrdiff_t size = (ptrdiff_t)job->size;
+    return ndim > 1 && fd_merge_axes(data, ndim) == 1 && data->bit == 1 && data->x == size && data->y == size;
 }
 
 static size_t magnitude(ptrdiff_t step) { return step < 0 ? 0 - (size_t)step : (size_t)step; }
@@ -77,6 +103,13 @@ void fd_apply(const fd_run *run, fd_dtype dtype, int ndim, fd_axis *axes, const 
     job.access = fd_access_of(run, n * job.size, x == y, 0);
     sort_axes(axes, ndim);
     ndim = fd_merge_axes(axes, ndim);
+    if (values->p && ndim > 0 && axes[ndim - 1].extent <= SHORT_ROW && only_p_has_axes(&job, axes, ndim)) {
+        memcpy(job.axes, axes, (size_t)ndim * sizeof *axes);
+        job.ndim = ndim;
+        job.n = n;
+        fd_parallel(fd_useful(run->threads, n, ELEMENTS_PER_THREAD), (n - 1) / FD_BLOCK + 1, apply_p_blocks, &job);
+        return;
+    }
     const fd_axis single = {1, 1, (ptrdiff_t)job.size, (ptrdiff_t)job.size, 0};
     job.run_axis = ndim > 0 ? axes[--ndim] : single;
     job.tiles = (fd_tiling){.axis = single, .width = 1, .piece = RUN};

@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
     const fd_run *run;
     fd_dtype dtype;
-    size_t size;
+    size_t size, n; /* of an element, in bytes; n: how many there are */
     fd_values values;
     const uint8_t *bits, *bits_end, *x;
     uint8_t *y;
