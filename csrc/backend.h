@@ -76,6 +76,13 @@ struct fd_backend {
     void (*draw_p_array)(const fd_draw *draw, uint64_t block, size_t in_block, size_t n, struct fd_walk *walk,
                          uint8_t *bits);
 
+    /* Squares of `size` rows of bits, a power of two, rows become columns: of the first `used` words of each row. */
+    void (*turn)(uint64_t (*words)[FD_LANES], int size, int used);
+
+    /* The first bit of each of n rows, the second of each, and so on: 8 * n bytes for each word of a row, in order.
+     * Those of eight words may be written, even if fewer are used, and all rows. */
+    void (*interleave)(uint64_t (*words)[FD_LANES], int n, int used, uint8_t *bits);
+
     const fd_kernels *of[FD_DTYPES];
 };
 

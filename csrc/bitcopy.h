@@ -1,4 +1,4 @@
-/* Moving packed bits: from and to positions inside bytes, and from rows to columns. */
+/* Moving packed bits: from and to positions inside bytes. */
 #ifndef FD_BITCOPY_H
 #define FD_BITCOPY_H
 
@@ -59,37 +59,14 @@ FD_INLINE void put_bits(uint8_t *bits, size_t at, uint64_t word, size_t n) {
     to[8] = (uint8_t)(word >> 1 >> (63 - shift));
 }
 
-/* Hacker's Delight, 7-1: the last bit first. */
-FD_INLINE uint64_t reversed_64(uint64_t word) {
-    word = (word >> 1 & UINT64_C(0x5555555555555555)) | (word & UINT64_C(0x5555555555555555)) << 1;
-    word = (word >> 2 & UINT64_C(0x3333333333333333)) | (word & UINT64_C(0x3333333333333333)) << 2;
-    word = (word >> 4 & UINT64_C(0x0F0F0F0F0F0F0F0F)) | (word & UINT64_C(0x0F0F0F0F0F0F0F0F)) << 4;
-    return __builtin_bswap64(word);
-}
-
-/*
- * Bit c of word r becomes bit r of word c: swaps off-diagonal squares of half the size in each step (Hacker's Delight,
- * 7-3). Each operation is on two words, in 16-byte vectors, except for the last and smallest squares.
- */
-FD_INLINE void transpose_64(uint64_t words[64]) {
-    uint64_t mask = UINT64_C(0x00000000FFFFFFFF);
-    for (int width = 32; width > 1; width >>= 1, mask ^= mask << width)
-        for (int square = 0; square < 64; square += 2 * width)
-            for (int r = square; r < square + width; r += 2) {
-                fd_pair upper, lower;
-                memcpy(&upper, words + r, sizeof upper);
-                memcpy(&lower, words + r + width, sizeof lower);
-                const fd_pair swap = (upper >> width ^ lower) & mask;
-                upper ^= swap << width;
-                lower ^= swap;
-                memcpy(words + r, &upper, sizeof upper);
-                memcpy(words + r + width, &lower, sizeof lower);
-            }
-    for (int r = 0; r < 64; r += 2) {
-        const uint64_t swap = (words[r] >> 1 ^ words[r + 1]) & mask;
-        words[r] ^= swap << 1;
-        words[r + 1] ^= swap;
-    }
+/* In each of 16 bytes, the last bit first (Hacker's Delight, 7-1). */
+FD_INLINE void reverse_bytes(uint8_t bytes[16]) {
+    fd_pair v;
+    memcpy(&v, bytes, sizeof v);
+    v = (v >> 1 & UINT64_C(0x5555555555555555)) | (v & UINT64_C(0x5555555555555555)) << 1;
+    v = (v >> 2 & UINT64_C(0x3333333333333333)) | (v & UINT64_C(0x3333333333333333)) << 2;
+    v = (v >> 4 & UINT64_C(0x0F0F0F0F0F0F0F0F)) | (v & UINT64_C(0x0F0F0F0F0F0F0F0F)) << 4;
+    memcpy(bytes, &v, sizeof v);
 }
 
 #endif

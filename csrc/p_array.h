@@ -29,11 +29,36 @@ FD_INLINE void copy_doubles(double *to, const uint8_t *from, ptrdiff_t step, siz
     }
 }
 
+/*
+ * For how many of the next values each is that of 64 before it: where they are one p, or a short axis of p is repeated
+ * over the axis before it, as units are over samples.
+ */
+FD_INLINE size_t p_walk_alike(const fd_walk *walk) {
+    const fd_axis *axis = &walk->axes[walk->inner];
+    if (axis->p == 0)
+        return fd_walk_room(walk);
+    if (walk->inner == 0 || axis[-1].p != 0 || FD_WORD % axis->extent != 0)
+        return 0;
+    return (axis[-1].extent - walk->i[walk->inner - 1]) * axis->extent - walk->i[walk->inner];
+}
+
+/* Moves on by n such values, a multiple of 64. */
+FD_INLINE void p_walk_skip(fd_walk *walk, size_t n) {
+    const fd_axis *axis = &walk->axes[walk->inner];
+    if (axis->p == 0) {
+        fd_walk_on(walk, n);
+    } else { /* by whole steps of the axis before */
+        walk->inner--;
+        fd_walk_on(walk, n / axis->extent);
+        walk->inner++;
+    }
+}
+
 /* Returns the next n values: a pointer into p where they are contiguous, else `to`, to which they are copied. */
 FD_INLINE const double *p_walk_on(fd_walk *walk, size_t n, double *to) {
     const ptrdiff_t step = walk->axes[walk->inner].p;
     const uint8_t *begin = walk->at.p;
-    const int in_place = walk->inner == 0 && step == sizeof *to;
+    const int in_place = step == sizeof *to && fd_walk_room(walk) >= n;
     for (size_t done = 0, count; done < n; done += count) {
         const size_t room = fd_walk_room(walk);
         count = room < n - done ? room : n - done;

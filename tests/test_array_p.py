@@ -107,6 +107,34 @@ def test_a_rate_that_is_its_own_u(backend, each, inverted):
     assert 0.2 < keep[::each].mean() < 0.8
 
 
+REPEATED = [
+    ((700, 32), (32,)),
+    ((3, 90, 64), (3, 1, 64)),
+    ((4500, 2), (2,)),
+    ((90, 70), (90, 1)),
+    ((9, 16, 67), (16, 1)),
+]
+REPEATED += [((3, 130, 7, 8), (130, 1, 8)), ((1, 9000), (1, 1)), ((60, 100), (100,)), ((20, 3, 130), (20, 1, 130))]
+
+
+@pytest.mark.parametrize("dtype", DTYPES[1:5], ids=str)
+@pytest.mark.parametrize("offset", [0, 64, 4001])
+@pytest.mark.parametrize(("shape", "p_shape"), REPEATED, ids=str)
+def test_rates_that_repeat(backend, shape, p_shape, offset, dtype):
+    x, keep, scale = (
+        values(math.prod(shape), dtype).reshape(shape),
+        kept(p_shape, shape, offset),
+        reference.scale(rates(p_shape)),
+    )
+    want = reference.apply(x, keep, scale)
+    y, mask = fd.dropout(x, rates(p_shape), rng=rng(), offset=offset)
+    assert_same(y, want)
+    assert_mask(mask, keep)
+    assert_same(fd.dropout_backward(x, mask), want)
+    last = np.ascontiguousarray(np.moveaxis(x, 0, -1))
+    assert_same(fd.dropout_backward(np.moveaxis(last, -1, 0), mask), want)
+
+
 @pytest.mark.parametrize("offset", [0, 4095])
 @pytest.mark.parametrize("p_shape", [(256, 4099), (256, 1), (4099,)], ids=["element", "sample", "unit"])
 def test_enough_work_for_a_team(backend, threads, p_shape, offset):

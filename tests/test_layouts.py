@@ -57,6 +57,11 @@ def random_view(seed):
 
 
 VIEWS |= {f"random-{seed}": random_view(seed) for seed in range(15)}
+TURNED = {  # bits that are neighbours across the rows of memory: of a few channels, of many, and of long columns
+    f"{c}-channels": ((2, 10, 72, c), lambda b: b[:, 1:, :71].transpose(0, 3, 1, 2)) for c in (2, 3, 5, 16, 17, 64, 65)
+}
+TURNED |= {f"{c}-channels-whole": ((3, 67, 9, c), lambda b: b[1:].transpose(0, 3, 1, 2)) for c in (1, 3, 16, 17, 100)}
+TURNED |= {f"F-{n}x{m}": ((m + 1, n), lambda b: b[1:].T) for n, m in [(1921, 65), (3000, 35), (5003, 30), (7700, 31)]}
 OUTS = {  # name: (base shape for a shape, view of the base), another layout for the result
     "F": (lambda shape: shape[::-1], lambda b: b.T),
     "every-other": (lambda shape: (*shape, 2), lambda b: b[..., 1]),
@@ -113,6 +118,21 @@ def test_in_place(backend, name, dtype, store):
     base[...] = before
     assert fd.dropout_backward(x, mask, out=x) is x
     assert_only_view_written(base, VIEWS[name], before, want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES[::3] + DTYPES[2:3], ids=str)
+@pytest.mark.parametrize("offset", [0, 5])
+@pytest.mark.parametrize("name", TURNED)
+def test_turned_in_place(backend, name, offset, dtype):
+    base, x, copy = make(TURNED[name], dtype)
+    before = base.copy()
+    _, want = answer(copy, offset=offset)
+    _, mask = fd.dropout(x, 0.1, rng=rng(), out=x, offset=offset)
+    assert_only_view_written(base, TURNED[name], before, want)
+    assert_same(fd.dropout_backward(np.array(copy, order="C"), mask), want)
+    base[...] = before
+    fd.dropout_backward(x, mask, out=x)
+    assert_only_view_written(base, TURNED[name], before, want)
 
 
 @every_dtype

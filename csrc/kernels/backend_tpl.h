@@ -41,6 +41,7 @@ static void draw_bits(const fd_draw *draw, uint64_t block, int groups, uint8_t *
 }
 
 #include "draw_p_array_tpl.h"
+#include "turn_tpl.h"
 
 /* For each dtype: the bytes of an element, the types in which a real is stored and computed, and the reals in it. */
 #define DTYPE f16
@@ -86,6 +87,8 @@ const fd_backend BACKEND = {
     .draw = draw_bits,
     .copy_p = copy_p,
     .draw_p_array = draw_p_array,
+    .turn = turn,
+    .interleave = interleave,
     .of = {[FD_F16] = &kernels_f16,
            [FD_BF16] = &kernels_bf16,
            [FD_F32] = &kernels_f32,

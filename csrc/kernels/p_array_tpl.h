@@ -30,28 +30,46 @@ static void OF_DTYPE(apply_p_array)(const uint8_t *bits, size_t n, const double 
     }
 }
 
-/* Whole words of a block, drawn and applied in one pass: the divisions overlap with the steps of the lanes. */
+/* A word, drawn and applied: the divisions overlap with the steps of the lanes. `own`: scales are made of its 64 p. */
+FD_INLINE void OF_DTYPE(drawn_word)(lanes *s, const fd_draw *draw, uint64_t block, size_t word, const double *p,
+                                    COMPUTE *scale, int own, const uint8_t *x, uint8_t *y, uint8_t *bits) {
+    uint64_t kept = 0, not_dropped = 0;
+    FD_UNROLL
+    for (int step = 0; step < STEPS; step++) {
+        draw_step(s, p, step, &kept, &not_dropped);
+        if (own)
+            OF_REAL(scales)(p + FD_LANES * step, FD_LANES, scale + FD_LANES * PARTS * step, PARTS);
+    }
+    if (kept != not_dropped)
+        kept = fd_exact_word(draw, block, word, p);
+    store_le64(bits, kept);
+    OF_DTYPE(apply_p_array_word)(kept, scale, x, y);
+}
+
+/* Whole words of a block. Where words have the same p (of their channel, say), scales are made once. */
 static void OF_DTYPE(dropout_p_array)(const fd_draw *draw, uint64_t block, size_t first, size_t words,
                                       struct fd_walk *walk, const void *x, void *y, uint8_t *bits) {
     const uint8_t *from = x;
     uint8_t *to = y;
-    const double *p = NULL;
     double staged[P_STAGED];
+    COMPUTE scale[FD_WORD * PARTS];
     lanes s[VECTORS];
     enter_word(s, draw, block, first);
-    for (size_t w = 0; w < words; w++, p += FD_WORD, from += FD_WORD * SIZE, to += FD_WORD * SIZE) {
-        COMPUTE scale[FD_WORD * PARTS];
-        uint64_t kept = 0, not_dropped = 0;
-        if (w % (P_STAGED / FD_WORD) == 0)
-            p = p_walk_on(walk, words - w < P_STAGED / FD_WORD ? (words - w) * FD_WORD : P_STAGED, staged);
-        FD_UNROLL
-        for (int step = 0; step < STEPS; step++) {
-            draw_step(s, p, step, &kept, &not_dropped);
-            OF_REAL(scales)(p + FD_LANES * step, FD_LANES, scale + FD_LANES * PARTS * step, PARTS);
+    for (size_t w = 0, count; w < words; w += count) {
+        const size_t alike = p_walk_alike(walk) / FD_WORD, most = alike > 0 ? alike : P_STAGED / FD_WORD;
+        count = words - w < most ? words - w : most;
+        const double *p = p_walk_on(walk, alike > 0 ? FD_WORD : count * FD_WORD, staged);
+        if (alike > 0) {
+            OF_REAL(scales)(p, FD_WORD, scale, PARTS);
+            if (count > 1)
+                p_walk_skip(walk, (count - 1) * FD_WORD);
         }
-        if (kept != not_dropped)
-            kept = fd_exact_word(draw, block, first + w, p);
-        store_le64(bits + 8 * w, kept);
-        OF_DTYPE(apply_p_array_word)(kept, scale, from, to);
+        for (size_t i = w; i < w + count; i++, from += FD_WORD * SIZE, to += FD_WORD * SIZE) {
+            const double *own = p + (i - w) * FD_WORD;
+            if (alike > 0)
+                OF_DTYPE(drawn_word)(s, draw, block, first + i, p, scale, 0, from, to, bits + 8 * i);
+            else
+                OF_DTYPE(drawn_word)(s, draw, block, first + i, own, scale, 1, from, to, bits + 8 * i);
+        }
     }
 }

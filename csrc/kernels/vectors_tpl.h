@@ -170,7 +170,7 @@ FD_INLINE v_data scaled_bf16(v_data v, float scale) {
 #define v_kept_scaled_c64(x, word, i, scale) scaled_f32(v_kept_8(x, word, i), scale)
 #define v_kept_scaled_c128(x, word, i, scale) scaled_f64(v_kept_16(x, word, i), scale)
 
-enum { P_STAGED = 256 }; /* how many values of an array p are copied, or turned into scales, at a time */
+enum { P_STAGED = 128 }; /* how many values of an array p are copied, or turned into scales, at a time */
 
 /* 1 / (1 - p) in double, rounded once, for n values of p, each stored `parts` times; n is a multiple of the lanes. */
 FD_INLINE void scales_f32(const double *p, size_t n, float *scale, int parts) {

@@ -159,9 +159,11 @@ static void check_layout(fd_dtype d, const size_t *extent, int variant, size_t k
 }
 
 void check_apply(void) {
-    static const size_t extents[][AXES] = {{1, 1, 1, 1},   {1, 1, 1, 4200}, {1, 1, 3, 0},   {1, 1, 70, 130},
-                                           {1, 1, 520, 3}, {1, 1, 130, 1},  {1, 2, 66, 33}, {2, 3, 65, 9},
-                                           {1, 20, 8, 67}, {1, 1, 512, 520}};
+    static const size_t extents[][AXES] = {
+        {1, 1, 1, 1},    {1, 1, 1, 4200}, {1, 1, 3, 0},    {1, 1, 70, 130},  {1, 1, 520, 3},  {1, 1, 130, 1},
+        {1, 2, 66, 33},  {2, 3, 65, 9},   {1, 20, 8, 67},  {1, 1, 3, 11300}, {1, 1, 2, 700},  {1, 2, 5, 600},
+        {1, 1, 16, 70},  {1, 1, 17, 513}, {1, 1, 64, 515}, {2, 1, 65, 70},   {1, 1, 100, 70}, {1, 1, 1930, 34},
+        {1, 1, 5003, 3}, {1, 1, 7690, 3}, {1, 1, 512, 520}};
     const fd_draw draw = fd_draw_init(key, 3, .3);
     const size_t last = COUNT(extents) - 1;
     check_patterns();
