@@ -6,6 +6,7 @@ between two pages is the same file name on the site and in the repository.
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -13,6 +14,7 @@ from docutils import nodes
 from fastdrop import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
 
 project = "fastdrop"
 author = "The fastdrop authors"
@@ -30,6 +32,7 @@ include_patterns = [
 ]
 exclude_patterns = ["docs/_*", ".*", "build", "src"]
 extensions = [
+    "c_api",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
@@ -65,7 +68,9 @@ plot_rcparams = {
 
 autodoc_typehints = "none"  # the docstrings say more
 autosummary_generate = True
+c_maximum_signature_line_length = 80
 nitpick_ignore = [("py:obj", "numpy.get_include")]  # the build asks no other site
+nitpick_ignore += [("c:identifier", name) for name in ("int64_t", "ptrdiff_t", "size_t", "uint64_t", "uint8_t")]
 numpydoc_show_class_members = False  # the template of a class lists them
 
 
