@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 
 from fastdrop import __version__
 
@@ -33,12 +34,12 @@ include_patterns = [
 exclude_patterns = ["docs/_*", ".*", "build", "src"]
 extensions = [
     "c_api",
-    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
 ]
 
 html_theme = "furo"
@@ -55,15 +56,22 @@ pygments_dark_style = "a11y-high-contrast-dark"
 myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
-plot_formats = [("svg", 100)]
-plot_html_show_formats = plot_html_show_source_link = False
-plot_apply_rcparams = True
-plot_rcparams = {
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": "medium",
-    "figure.constrained_layout.use": True,
-    "font.size": 11,
+GALLERY = ("learn", "use", "doors")  # folders of examples/, which the build runs
+sphinx_gallery_conf = {
+    "examples_dirs": [f"examples/{part}" for part in GALLERY],
+    "gallery_dirs": [f"docs/gallery/{part}" for part in GALLERY],
+    "filename_pattern": r"/(?!autograd|numba|thinc|torch)\w+\.py",  # these libraries are large, or slow to begin
+    "within_subsection_order": "pictures.order",
+    "minigallery_sort_order": "pictures.order",
+    "image_scrapers": ("pictures.scrape",),
+    "reset_modules": ("pictures.style",),
+    "default_thumb_file": str(ROOT / "docs" / "_static" / "icon.svg"),
+    "backreferences_dir": "docs/gallery/backreferences",  # which example uses what
+    "doc_module": ("fastdrop",),
+    "min_reported_time": 60,
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "show_signature": False,
 }
 
 autodoc_typehints = "none"  # the docstrings say more
@@ -104,6 +112,15 @@ def written_in(app, module, name):
     return WRITTEN_IN.get(name) if module == "fastdrop" else None
 
 
+def lead_to_examples(app, doctree):
+    """Lead from a link to an example's script to its page, where what it draws and prints is, too."""
+    for link in list(doctree.findall(addnodes.download_reference)):
+        if match := re.search(rf"examples/({'|'.join(GALLERY)})/(\w+)\.py$", link["reftarget"]):
+            page = addnodes.pending_xref("", *link.children, refdomain="std", reftype="doc", refexplicit=True)
+            page["reftarget"], page["refdoc"] = "/docs/gallery/{}/{}".format(*match.groups()), link["refdoc"]
+            link.replace_self(page)
+
+
 def strip_code(app, doctree):
     """Take away the empty line that doctest needs at the end of a block."""
     for block in doctree.findall(nodes.literal_block):
@@ -113,6 +130,7 @@ def strip_code(app, doctree):
 
 def setup(app):
     """Tell viewcode what is written where."""
+    app.connect("doctree-read", lead_to_examples, priority=100)  # before what is linked is copied
     app.connect("doctree-read", strip_code)
     app.connect("viewcode-find-source", find_source)
     app.connect("viewcode-follow-imported", written_in)
