@@ -121,6 +121,36 @@ def lead_to_examples(app, doctree):
             link.replace_self(page)
 
 
+PUBLIC = set(WRITTEN_IN) - {"__version__"}
+TAKEN = nodes.title | nodes.reference | addnodes.pending_xref  # in these a link is no use, or is there already
+
+
+def parents(node):
+    """Yield what a node is in, from the inside out."""
+    while node := node.parent:
+        yield node
+
+
+def link_names(app, doctree):
+    """Lead from a public name in code to its page; without `fd.` in Learn and Use alone, where it can be no other's."""
+    bare = app.env.docname.startswith(("docs/learn", "docs/use"))
+    for code in list(doctree.findall(nodes.literal)):
+        match = re.fullmatch(r"(fd\.|fastdrop\.)(\w+)(\(.*\))?|(\w+)", code.astext())
+        name = match and (match[2] or (bare and match[4]))
+        if name in PUBLIC and not any(isinstance(above, TAKEN) for above in parents(code)):
+            target = {"refdomain": "py", "reftype": "obj", "reftarget": f"fastdrop.{name}", "refdoc": app.env.docname}
+            code.replace_self(addnodes.pending_xref("", code.deepcopy(), refexplicit=True, **target))
+
+
+def uncite(app, doctree):
+    """Take the marks of references out of the tables of names, which have the first sentence alone."""
+    if app.env.docname == "docs/api/index":
+        for mark in [node for node in doctree.findall(addnodes.pending_xref) if node["refdomain"] == "citation"]:
+            before = mark.parent[mark.parent.index(mark) - 1]
+            before.parent.replace(before, nodes.Text(before.astext().rstrip()))
+            mark.parent.remove(mark)
+
+
 def strip_code(app, doctree):
     """Take away the empty line that doctest needs at the end of a block."""
     for block in doctree.findall(nodes.literal_block):
@@ -131,6 +161,8 @@ def strip_code(app, doctree):
 def setup(app):
     """Tell viewcode what is written where."""
     app.connect("doctree-read", lead_to_examples, priority=100)  # before what is linked is copied
+    app.connect("doctree-read", link_names)
+    app.connect("doctree-read", uncite)
     app.connect("doctree-read", strip_code)
     app.connect("viewcode-find-source", find_source)
     app.connect("viewcode-follow-imported", written_in)

@@ -16,7 +16,7 @@ second = fd.ThinnedLinear(generator.standard_normal((16, 24)), p=0.5, rng=rng.fo
 before = second.w.copy()
 hidden = first.forward(generator.standard_normal((32, 10)))
 second.backward(second.forward(hidden, x_mask=first.mask))
-second.sgd_step(0.001)
+second.sgd_step(1e-5)
 moved = np.abs(second.w - before)
 figure, axes = plt.subplots(figsize=(6, 4.1), layout="constrained")
 image = axes.imshow(np.where(moved == 0, np.nan, moved), cmap="viridis_r", vmin=0)
