@@ -125,6 +125,10 @@ fd_draw fd_draw_init(fd_key key, uint64_t stream, double p);
 /* The mask of an array p; *p_array must live as long as the result. */
 fd_draw fd_draw_init_array(fd_key key, uint64_t stream, const fd_p_array *p_array);
 
+/*
+ * The type of an array's elements: half, bfloat16, float, double, complex numbers of two floats and of two doubles.
+ * FD_DTYPES is how many types there are.
+ */
 typedef enum { FD_F16, FD_BF16, FD_F32, FD_F64, FD_C64, FD_C128, FD_DTYPES } fd_dtype;
 
 /* Bytes of one element: 2, 2, 4, 8, 8, 16. */

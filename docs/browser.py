@@ -3,7 +3,7 @@
 In light mode and in dark, and on a window of 400 pixels: nothing fails to load or is written to the
 console as an error; pictures are there and have an alternative text; the page is no wider than the window; text has the
 contrast of WCAG's level AA, 4.5 to 1, or 3 where it is large. Links lead somewhere on the site, and search finds
-`noise_shape`.
+`noise_shape` and `fd_bits`.
 """
 
 import functools
@@ -19,18 +19,26 @@ from playwright.sync_api import sync_playwright
 BUILT = Path(__file__).resolve().parent / "_build"
 WINDOWS = (("light", 1200), ("dark", 1200), ("light", 400))
 
+LOAD = """() => Promise.all([...document.images].map(image => {
+    image.loading = 'eager';
+    return image.complete || new Promise(done => image.onload = image.onerror = done);
+}))"""
+
 LOOK = """() => {
     const luminance = ([r, g, b]) => {
         const linear = [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
     };
     const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    const known = new Map();
     const rgba = colour => {  // whatever the notation
+        if (known.has(colour)) return known.get(colour);
         canvas.clearRect(0, 0, 1, 1);
         canvas.fillStyle = colour;
         canvas.fillRect(0, 0, 1, 1);
         const data = canvas.getImageData(0, 0, 1, 1).data;
-        return [data[0], data[1], data[2], data[3] / 255];
+        known.set(colour, [data[0], data[1], data[2], data[3] / 255]);
+        return known.get(colour);
     };
     const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3]));
     const behind = element => {
@@ -57,7 +65,8 @@ LOOK = """() => {
         faint: [...faint],
         pictures: pictures.length,
         broken: pictures.filter(i => !i.complete || !i.naturalWidth).map(i => 'no picture: ' + i.src),
-        nameless: pictures.filter(i => !(i.alt || '').includes(' ')).map(i => 'no alternative text: ' + i.src),
+        nameless: pictures.filter(i => !i.alt.includes(' ') && !i.closest('.sphx-glr-thumbcontainer'))  // has a title
+            .map(i => 'no alternative text: ' + i.src),
         wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
         ids: [...document.querySelectorAll('[id]')].map(e => e.id),
         links: [...document.querySelectorAll('a[href]')].map(a => a.href),
@@ -80,8 +89,7 @@ def serve():
 def look(page, address, faults):
     """Load a page; note what is wrong with it, and return what is on it."""
     page.goto(address)
-    page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.evaluate(LOAD)
     found = page.evaluate(LOOK)
     faults += [*found["faint"], *found["broken"], *found["nameless"]]
     if found["wide"] > 0:
@@ -106,11 +114,14 @@ def dead_links(seen, site):
 
 
 def search(page, site):
-    """Return what is wrong with the search for `noise_shape`."""
-    page.goto(site + "search.html?q=noise_shape")
-    page.wait_for_selector("#search-results li a")
-    links = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
-    return [] if any("fastdrop.dropout" in link for link in links) else [f"search for noise_shape: only {links}"]
+    """Return what is wrong with the search for a parameter, and for a function of C."""
+    faults = []
+    for word, place in (("noise_shape", "fastdrop.dropout"), ("fd_bits", "c.html#c.fd_bits")):
+        page.goto(f"{site}search.html?q={word}")
+        page.wait_for_selector("#search-results li a")
+        links = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
+        faults += [] if any(place in link for link in links) else [f"search for {word}: only {links}"]
+    return faults
 
 
 def look_at_all(browser, mode, width, site, names):

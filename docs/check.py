@@ -1,6 +1,6 @@
 """Builds the site and checks it: `python docs/check.py`, from an environment with the extra `docs`.
 
-Sphinx runs every picture's script, and any warning of it is an error: a broken reference, a script that fails. The
+Sphinx runs every example's script, and any warning of it is an error: a broken reference, a script that fails. The
 pages' `>>>` lines run under pytest. Then every page is looked at in Debian's chromium: `browser.py` says for what.
 """
 
@@ -24,7 +24,8 @@ def run(*command):
 def main():
     """Run the three checks; return the exit code."""
     shutil.rmtree(BUILT, ignore_errors=True)
-    shutil.rmtree(ROOT / "docs" / "api" / "generated", ignore_errors=True)
+    for made in ("api/generated", "gallery"):
+        shutil.rmtree(ROOT / "docs" / made, ignore_errors=True)
     if not run("-m", "sphinx", "-n", "-W", "--keep-going", "-q", "-c", "docs", ".", str(BUILT)):
         return 1
     good = run("-m", "pytest", "-q", "-p", "no:xdist", "tests/test_site.py")

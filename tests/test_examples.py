@@ -16,7 +16,8 @@ def test_uncertainty(tmp_path):
     for needed in ("matplotlib", "scipy", "sklearn"):
         pytest.importorskip(needed)
     picture = tmp_path / "uncertainty.png"
-    command = [sys.executable, EXAMPLES / "uncertainty.py", "--samples", "10", "--epochs", "2", "--plot", picture]
+    options = ["--samples", "10", "--epochs", "2", "--plot", picture]
+    command = [sys.executable, EXAMPLES / "use" / "uncertainty.py", *options]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     for word in ("entropy", "mutual information", "right", "wrong", "rotation", "180"):
@@ -26,7 +27,7 @@ def test_uncertainty(tmp_path):
 
 def test_numba_core():
     pytest.importorskip("numba")
-    command = [sys.executable, EXAMPLES / "numba_core.py"]
+    command = [sys.executable, EXAMPLES / "doors" / "numba_core.py"]
     environment = os.environ | {"CFLAGS": "-O0"}  # the build is most of the time
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=environment)
     assert done.returncode == 0, done.stderr

@@ -215,7 +215,7 @@ def named_files(page):
 def test_the_sdist_holds_what_its_pages_name(sdist):
     pages = [path for path in sdist.rglob("*.md") if (ROOT / path.relative_to(sdist)).is_file()]
     named = set().union(*(named_files(ROOT / page.relative_to(sdist)) for page in pages))
-    assert {"csrc/README.md", "benchmarks/core.c", "examples/uncertainty.py"} <= named
+    assert {"csrc/README.md", "benchmarks/core.c", "examples/use/uncertainty.py"} <= named
     assert {path for path in named if not (sdist / path).is_file()} == set()
 
 

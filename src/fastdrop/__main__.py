@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     command("info", _info, "Show backends, the one in use and why, threads, compiler, OpenMP and versions.")
 
     bench = command(
-        "bench", _bench, "Time fastdrop beside NumPy's idioms and any of PyTorch, Numba and JAX, here and now."
+        "bench", _bench, "Time fastdrop beside NumPy's idioms, and beside those other libraries that are installed."
     )
     bench.add_argument("--quick", action="store_true", help="small sizes, few repetitions, nothing that has to compile")
     bench.add_argument("--only", action="append", metavar="QUESTION", help="one question, as 'mask only'; repeatable")
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--epochs", type=_at_least_one, default=300, metavar="N", help="of each run (default: 300)")
     demo.add_argument("--plot", type=_picture, metavar="FILE.png", help="draw the learning curves")
 
-    command("selftest", _selftest, "Run the known answers of the mask stream on every backend of this machine.")
+    command("selftest", _selftest, "Draw the known answers of the mask stream again, on every backend of this machine.")
     return parser
 
 

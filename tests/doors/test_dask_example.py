@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_example():
-    command = [sys.executable, ROOT / "examples" / "dask_rows.py", "--rows", "2000", "--samples", "3"]
+    command = [sys.executable, ROOT / "examples" / "doors" / "dask_rows.py", "--rows", "2000", "--samples", "3"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("backward the same elements: True") == 2

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def output(example, *options, **environment):
-    command = [sys.executable, "-W", "error", ROOT / "examples" / f"{example}.py", *options]
+    command = [sys.executable, "-W", "error", ROOT / "examples" / "doors" / f"{example}.py", *options]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=os.environ | environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -60,7 +60,7 @@ def test_autograd_gradients(monkeypatch):
 
     import fastdrop as fd
 
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "doors"))
     import autograd_dropout as example
 
     x = np.linspace(-1, 1, 60).reshape(5, 12)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_example():
-    command = [sys.executable, ROOT / "examples" / "sklearn_digits.py", "--width", "32", "--samples", "10"]
+    command = [sys.executable, ROOT / "examples" / "doors" / "sklearn_digits.py", "--width", "32", "--samples", "10"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     for word in ("dropout= 0.5", "best rate", "right: mean entropy", "wrong: mean entropy"):

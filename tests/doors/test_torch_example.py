@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_example():
     pytest.importorskip("sklearn")
-    command = [sys.executable, ROOT / "examples" / "torch_digits.py", "--epochs", "1", "--samples", "3"]
+    command = [sys.executable, ROOT / "examples" / "doors" / "torch_digits.py", "--epochs", "1", "--samples", "3"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     for word in ("torch.nn.modules.dropout", "fastdrop.torch", "% right", "where right", "where wrong"):

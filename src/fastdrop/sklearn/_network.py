@@ -1,8 +1,8 @@
 """What dropout adds to scikit-learn's multi-layer perceptron, classifier and regressor alike.
 
-The estimators are scikit-learn's own, with all that they can do. Of its private methods
-these are overridden, whose arguments have been the same since 1.2, or are handed on as they come: `_initialize`,
-`_forward_pass`, `_compute_loss_grad`; and `_fit`, `_backprop`, `_update_no_improvement_count`.
+The estimators are scikit-learn's own, with all that they can do. Six of its private methods are overridden. The
+arguments of `_initialize`, `_forward_pass` and `_compute_loss_grad` have been the same since 1.2; those of `_fit`,
+`_backprop` and `_update_no_improvement_count` are handed on as they come.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""The sixteen networks that four units can be thinned to, and how often two hundred mini-batches train each."""
+"""
+Sixteen thinned networks
+========================
+
+The sixteen networks that four units can be thinned to, and how often two hundred mini-batches train each.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,7 +12,7 @@ import fastdrop as fd
 
 layer = fd.UnitDropout(0.5, rng=0)
 drawn = [tuple(layer.forward(np.ones((8, 4)))[0] > 0) for _ in range(200)]
-figure, panels = plt.subplots(4, 4, figsize=(6, 4.6))
+figure, panels = plt.subplots(4, 4, figsize=(6, 4.6), layout="constrained")
 for number, panel in enumerate(panels.flat):
     kept = np.array([number >> unit & 1 for unit in range(4)], bool)
     for unit in range(4):
@@ -18,3 +23,4 @@ for number, panel in enumerate(panels.flat):
     panel.set_title(f"{drawn.count(tuple(kept))} times", fontsize=11)
     panel.set(xlim=(-0.4, 2.4), ylim=(-0.7, 3.7))
     panel.set_axis_off()
+plt.show()

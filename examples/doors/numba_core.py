@@ -1,7 +1,13 @@
-"""Dropout inside of a function compiled by Numba, which calls the C core through its address, without the interpreter.
+"""
+Numba: the C core in compiled loops
+===================================
 
-The package exports no symbol of the core, so csrc/ of the sources is built here as a shared library, with a function of
-numbers and addresses, which is what Numba can call: pip install numpy-fastdrop numba; python examples/numba_core.py
+Dropout inside of a function compiled by Numba, which calls the C core through its address, without the interpreter. The
+package exports no symbol of the core, so ``csrc`` of the sources is built here as a shared library, with a function of
+numbers and addresses, which is what Numba can call::
+
+    pip install numpy-fastdrop numba
+    python examples/doors/numba_core.py
 """
 
 import ctypes
@@ -15,7 +21,7 @@ import numpy as np
 
 import fastdrop as fd
 
-CSRC = Path(__file__).resolve().parents[1] / "csrc"
+CSRC = Path(__file__).resolve().parents[2] / "csrc"
 FUNCTION = """
 #include "fastdrop.h"
 void dropout(uint64_t k0, uint64_t k1, uint64_t stream, double p, uint64_t index, size_t n, const void *x, void *y) {

@@ -1,4 +1,9 @@
-"""What a unit of the next layer receives: in training, and at test time without and with the scale."""
+"""
+Why outputs are scaled
+======================
+
+What a unit of the next layer receives: in training, and at test time without and with the scale.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,7 +12,7 @@ import fastdrop as fd
 
 generator = np.random.default_rng(0)
 x, w = generator.random(100), generator.normal(0.1, 0.1, 100)
-figure, panels = plt.subplots(2, 1, figsize=(6, 5), sharex=True)
+figure, panels = plt.subplots(2, 1, figsize=(6, 5), sharex=True, layout="constrained")
 for panel, inverted in zip(panels, (False, True), strict=True):
     received = fd.dropout(np.tile(x, (5000, 1)), 0.5, rng=0, inverted=inverted)[0] @ w
     panel.hist(received, bins=60, color="#a9c7e0")
@@ -19,3 +24,4 @@ for panel, inverted in zip(panels, (False, True), strict=True):
     panel.set_title("inverted: scaled in training" if inverted else "standard: not scaled in training", loc="left")
     panel.legend(frameon=False, loc="upper left" if inverted else "upper right", fontsize=10)
 panels[1].set_xlabel("sum that reaches a unit, over 5,000 draws of 100 units at p = 0.5")
+plt.show()

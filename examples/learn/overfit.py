@@ -1,4 +1,9 @@
-"""One network, trained on few points and on many: from few it learns the noise by heart."""
+"""
+Few points, many points
+=======================
+
+One network is trained on few points and on many. From few it learns the noise by heart.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +21,7 @@ def moons(n, generator):
 generator = np.random.default_rng(0)
 x_new, labels_new = moons(5000, generator)
 grid = np.stack(np.meshgrid(np.linspace(-2.2, 3.2, 150), np.linspace(-1.7, 2.2, 120)), axis=-1).astype(np.float32)
-figure, panels = plt.subplots(1, 2, figsize=(6, 3.3), sharey=True)
+figure, panels = plt.subplots(1, 2, figsize=(6, 3.3), sharey=True, layout="constrained")
 for panel, n, epochs in zip(panels, (60, 3000), (1500, 30), strict=True):
     x, labels = moons(n, generator)
     network = Network([2, 256, 256, 2], p_input=0, p_hidden=0, seed=1)  # no dropout
@@ -30,3 +35,4 @@ for panel, n, epochs in zip(panels, (60, 3000), (1500, 30), strict=True):
     panel.set_title(f"trained on {n:,} points" + (", 60 shown" if n > 60 else ""))
     panel.set_xlabel(f"wrong: {errors[0]:.0%} of its own points,\n{errors[1]:.0%} of 5,000 new ones")
     panel.set(xticks=[], yticks=[], xlim=(-2.2, 3.2), ylim=(-1.7, 2.2))
+plt.show()

@@ -1,4 +1,9 @@
-"""One digit, two hundred passes with dropout on, and the one answer with it off."""
+"""
+Dropout on, dropout off
+=======================
+
+One digit, two hundred passes with dropout on, and the one answer with it off.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +31,7 @@ digit = 1000 + np.argsort(off.max(axis=1))[5]  # one of those that it is least s
 network.train()
 rng = fd.Rng(0)
 on = np.array([probabilities(network.forward(x[digit : digit + 1], rng=rng.fold_in(t)))[0] for t in range(200)])
-figure, (left, right) = plt.subplots(1, 2, figsize=(6, 3.2), width_ratios=(1, 2.4))
+figure, (left, right) = plt.subplots(1, 2, figsize=(6, 3.2), width_ratios=(1, 2.4), layout="constrained")
 left.imshow(x[digit].reshape(8, 8), cmap="gray_r")
 left.set(xticks=[], yticks=[])
 left.set_title(f"a “{labels[digit]}”")
@@ -37,3 +42,4 @@ right.scatter(
 )
 right.set(xticks=range(10), xlabel="digit", ylabel="probability", ylim=(-0.03, 1.32), yticks=(0, 0.5, 1))
 right.legend(frameon=False, fontsize=10, loc="upper center")
+plt.show()

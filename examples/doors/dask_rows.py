@@ -1,7 +1,11 @@
-"""Dropout of a dask array on all processors, and how sure a network is of each row: chunks change no number.
+"""
+Dask: chunks change no number
+=============================
 
-pip install "numpy-fastdrop[dask]"
-python examples/dask_rows.py
+Dropout of a dask array on all processors, and how sure a network is of each row, whatever the chunks::
+
+    pip install "numpy-fastdrop[dask]"
+    python examples/doors/dask_rows.py
 """
 
 import argparse
@@ -15,8 +19,8 @@ import fastdrop.dask
 
 def main():
     """Drop, go back, ask; each with two ways to cut the rows."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=200_000, help="of the data (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="Dropout of a dask array, whatever the chunks")
+    parser.add_argument("--rows", type=int, default=20_000, help="of the data (default: %(default)s)")
     parser.add_argument("--samples", type=int, default=20, help="passes with dropout on (default: %(default)s)")
     options = parser.parse_args()
 

@@ -1,4 +1,9 @@
-"""What each kind drops together: masks of one mini-batch, white where dropped."""
+"""
+What each kind drops together
+=============================
+
+Masks of one mini-batch, white where dropped.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +28,7 @@ shown = {
     "SpatialDropout": (fd.SpatialDropout(0.5, rng=0), images),
     "DropBlock": (fd.DropBlock(0.25, block_size=4, rng=0), images),
 }
-figure, panels = plt.subplots(2, 3, figsize=(6.5, 4))
+figure, panels = plt.subplots(2, 3, figsize=(6.5, 4), layout="constrained")
 for panel, (name, (layer, x)) in zip(panels.flat, shown.items(), strict=True):
     kept = layer.forward(x) > 0
     panel.imshow(maps(kept) if kept.ndim == 4 else kept, cmap="Blues", vmin=0, vmax=1.4, aspect="auto")
@@ -33,3 +38,4 @@ for panel, (name, (layer, x)) in zip(panels.flat, shown.items(), strict=True):
     panel.set(xlabel="units" if kept.ndim == 2 else f"{MAPS} maps")
 for row, label in zip(panels, ("rows of a mini-batch", f"{ROWS} samples"), strict=True):
     row[0].set_ylabel(label)
+plt.show()

@@ -1,7 +1,11 @@
-"""Dropout in scikit-learn: fewer errors on handwritten digits, the best rate by search, and which digits are doubtful.
+"""
+scikit-learn: digits, a search, doubts
+======================================
 
-pip install "numpy-fastdrop[sklearn]"
-python examples/sklearn_digits.py
+Fewer errors on handwritten digits, the best rate by search, and which digits are doubtful::
+
+    pip install "numpy-fastdrop[sklearn]"
+    python examples/doors/sklearn_digits.py
 """
 
 import argparse
@@ -17,8 +21,8 @@ from fastdrop.sklearn import DropoutMLPClassifier
 
 def main():
     """Search, report, and show what the network is unsure of."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=256, help="units of each hidden layer (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="Dropout in scikit-learn, on handwritten digits")
+    parser.add_argument("--width", type=int, default=128, help="units of each hidden layer (default: %(default)s)")
     parser.add_argument("--samples", type=int, default=100, help="passes with dropout on (default: %(default)s)")
     options = parser.parse_args()
 

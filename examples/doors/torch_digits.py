@@ -1,6 +1,11 @@
-"""Dropout in PyTorch: a model's own modules made quick, trained on digits, and asked what it is sure of.
+"""
+PyTorch: a model's own dropout made quick
+=========================================
 
-Run it by `python examples/torch_digits.py`; it needs scikit-learn for the digits, and `numpy-fastdrop[torch]`.
+A model is trained on digits with PyTorch's dropout and with fastdrop's, and asked what it is sure of::
+
+    pip install "numpy-fastdrop[torch]" scikit-learn
+    python examples/doors/torch_digits.py
 """
 
 import argparse
@@ -27,7 +32,7 @@ def train(model, x, y, epochs):
 
 def main():
     """Train the same model with torch's dropout and with fastdrop's, then predict with dropout on."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A model of PyTorch with its own dropout, and with fastdrop's")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--samples", type=int, default=50)
     options = parser.parse_args()

@@ -1,10 +1,13 @@
-"""Where an exported network is unsure: Monte-Carlo dropout by onnxruntime, without the framework that trained it.
+"""
+ONNX: where an exported network is unsure
+=========================================
 
-The model here is written out, a sine fitted by a least-squares last layer, so that no framework is needed; with PyTorch
-it is `torch.onnx.export(network.train(), (x,), "net.onnx", dynamo=True)`.
+Monte-Carlo dropout by onnxruntime, without the framework that trained the network. The model here is written out, a
+sine fitted by a least-squares last layer, so that no framework is needed; with PyTorch it is
+``torch.onnx.export(network.train(), (x,), "net.onnx", dynamo=True)``::
 
     pip install "numpy-fastdrop[onnx]"
-    python examples/onnx_uncertainty.py
+    python examples/doors/onnx_uncertainty.py
 """
 
 import numpy as np

@@ -1,4 +1,9 @@
-"""A network, and what three mini-batches leave of it: a dropped unit goes with all its connections."""
+"""
+A network, thinned
+==================
+
+A network, and what three mini-batches leave of it: a dropped unit goes with all its connections.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +28,7 @@ def draw(panel, kept):
     panel.set_axis_off()
 
 
-figure, panels = plt.subplots(2, 2, figsize=(6, 5))
+figure, panels = plt.subplots(2, 2, figsize=(6, 5), layout="constrained")
 draw(panels.flat[0], [np.ones(n, bool) for n in SIZES])
 panels.flat[0].set_title("the whole network")
 rng = fd.Rng(2)
@@ -32,3 +37,4 @@ for step, panel in enumerate(panels.flat[1:], start=1):
     outputs = [layer.forward(np.ones((1, n))) for layer, n in zip(layers, SIZES, strict=True)]
     draw(panel, [output[0] > 0 for output in outputs])
     panel.set_title(f"thinned for mini-batch {step}")
+plt.show()

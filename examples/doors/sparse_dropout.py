@@ -1,9 +1,12 @@
-"""Dropout of a sparse matrix: only what is stored is drawn for, since a dropped zero is a zero.
+"""
+SciPy: a sparse matrix
+======================
 
-A bag of words, of which every word that occurs is dropped with probability p, and the product with a weight matrix.
+Only what is stored is drawn for, since a dropped zero is a zero. Here a bag of words, of which every word that occurs
+is dropped with probability p, and the product with a weight matrix::
 
     pip install numpy-fastdrop scipy
-    python examples/sparse_dropout.py
+    python examples/doors/sparse_dropout.py
 """
 
 import numpy as np

@@ -1,7 +1,11 @@
-"""A network of Thinc with masks by fastdrop, and the time of its steps beside Thinc's own masks.
+"""
+Thinc: masks for its networks
+=============================
 
-pip install "numpy-fastdrop[thinc]"
-python examples/thinc_backend.py
+A network of Thinc with masks by fastdrop, and the time of its steps beside Thinc's own masks::
+
+    pip install "numpy-fastdrop[thinc]"
+    python examples/doors/thinc_backend.py
 """
 
 import argparse
@@ -28,7 +32,7 @@ def steps(name, x, y, width, count):
 
 def main():
     """Train two networks, a step of each in turn."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A network of Thinc with masks by fastdrop")
     parser.add_argument("--width", type=int, default=512, help="units of a hidden layer (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=100, help="of training (default: %(default)s)")
     options = parser.parse_args()

@@ -1,9 +1,12 @@
-"""Dropout as a primitive of HIPS autograd: networks in plain NumPy, differentiated, with masks by fastdrop.
+"""
+autograd: dropout as a primitive
+================================
 
-The rule for the gradient is dropout with the same mask, and its own gradient again.
+Networks in plain NumPy, differentiated by HIPS autograd, with masks by fastdrop. The rule for the gradient is dropout
+with the same mask, and its own gradient again::
 
     pip install numpy-fastdrop autograd
-    python examples/autograd_dropout.py
+    python examples/doors/autograd_dropout.py
 """
 
 import autograd.numpy as np

@@ -1,10 +1,13 @@
-"""Dropout of any array on the CPU that speaks DLPack, with no copy: NumPy looks into its memory.
+"""
+DLPack: arrays of other libraries
+=================================
 
-`numpy.from_dlpack` gives a view of the array of another library, and that library a view of the result. With PyTorch
-installed the arrays are tensors, else they are NumPy's own, which speak DLPack too.
+Dropout of any array on the CPU that speaks DLPack, with no copy: NumPy looks into its memory. ``numpy.from_dlpack``
+gives a view of the array of another library, and that library a view of the result. With PyTorch installed the arrays
+are tensors, else they are NumPy's own, which speak DLPack too::
 
     pip install numpy-fastdrop
-    python examples/dlpack_dropout.py
+    python examples/doors/dlpack_dropout.py
 """
 
 import numpy as np

@@ -1,19 +1,23 @@
-"""What a network does not know: Monte-Carlo dropout on digits, and on one digit that is turned round.
+"""
+A digit turned round
+====================
+
+Monte-Carlo dropout on digits, and on one digit that is turned round: what a network does not know.
 
 A network learns handwritten digits, and keeps its dropout on when it predicts. Each pass is then another thinned
 network; where they disagree, the prediction is uncertain. What to see: digits classified wrong are uncertain, and so
 is a 1 between two readings. But lying flat it resembles the stroke of a 4, and all passes agree on that: Monte-Carlo
 dropout knows of no more than their disagreement. The picture follows figure 4 of Gal and Ghahramani, "Dropout as a
-Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
+Bayesian approximation: representing model uncertainty in deep learning", ICML 2016::
 
     pip install "numpy-fastdrop[demo]"
-    python examples/uncertainty.py --plot uncertainty.png
+    python examples/use/uncertainty.py
 """
 
 import argparse
 
+import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from scipy.ndimage import rotate
 from sklearn.datasets import load_digits
 
@@ -79,10 +83,11 @@ def report_turned(result, without):
         print(f"  {angle:8}   {answers[0]:>11}   {answers[1]:>15}   {entropy:7.3f}   {information:18.3f}")
 
 
-def plot(images, result, usual, path):
-    """Draw the turned digits, the samples of the classes they are taken for, and the uncertainty, above one another."""
-    figure = Figure(figsize=(9.5, 8), layout="constrained")
-    top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(1, 4, 3))
+def plot(images, result, usual):
+    """Draw the turned digits, the samples of the classes they are taken for, and the uncertainty; return the figure."""
+    figure, (top, middle, bottom) = plt.subplots(
+        3, figsize=(9.5, 8), sharex=True, height_ratios=(1, 4, 3), layout="constrained"
+    )
     answers = result.mean.argmax(axis=1)
     colours = {digit: f"C{number}" for number, digit in enumerate(np.unique(answers))}
     for angle, image, answer in zip(ANGLES, images, answers, strict=True):
@@ -104,15 +109,15 @@ def plot(images, result, usual, path):
     bottom.set(ylabel="uncertainty (nats)", ylim=(0, None), xlim=(-8, 188), xticks=ANGLES, xlabel="rotation (degrees)")
     bottom.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.suptitle(f"A handwritten 1, turned round: {len(result.samples)} passes with dropout on")
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def main():
-    """Train, report, and draw where a path is given."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Train, report, and draw."""
+    parser = argparse.ArgumentParser(description="Monte-Carlo dropout on digits")
     parser.add_argument("--samples", type=int, default=200, help="passes with dropout on (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=60, help="of training (default: %(default)s)")
-    parser.add_argument("--plot", metavar="FILE.png", help="where to draw the turned digit's uncertainty")
+    parser.add_argument("--plot", metavar="FILE.png", help="where to save the picture, which is shown otherwise")
     options = parser.parse_args()
     train, (x, labels) = load()
     network = trained(*train, options.epochs)
@@ -122,9 +127,11 @@ def main():
     result_turned = fd.monte_carlo(f, images, options.samples, rng=1, keep=True)
     network.eval()
     report_turned(result_turned, without=f(images, rng=None))
+    figure = plot(images, result_turned, result.entropy.mean())
     if options.plot:
-        plot(images, result_turned, result.entropy.mean(), options.plot)
-        print(f"\nPicture: {options.plot}")
+        figure.savefig(options.plot, dpi=150)
+    else:
+        plt.show()
 
 
 if __name__ == "__main__":
