@@ -3,7 +3,7 @@
 #include "strided.h"
 
 /* A tile has at most so many bits; one of interleaved runs about so many, or 512 runs if that is more. */
-enum { TILE_BITS = 15 << 13, INTERLEAVED_BITS = 1 << 15 };
+enum { TILE_BITS = 12 << 13, INTERLEAVED_BITS = 1 << 15 };
 
 /* So many rows of bits are turned at a time: eight squares of 64. */
 enum { ROWS = FD_LANES * FD_WORD };
