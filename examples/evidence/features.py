@@ -110,7 +110,7 @@ def cell():
 
 def main():
     """Choose, train, measure, and draw the networks of the first seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=10000, units=256).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=3000, units=256).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen = {name: choose_rate(p, options) for name, p in ARMS.items()}
