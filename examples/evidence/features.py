@@ -98,7 +98,7 @@ def draw_activations(networks, x, options):
         axes.hist(h[h > 0], bins, weights=np.full((h > 0).sum(), 100 / h.size), histtype="step", lw=2, color=colour,
                   ls=style, label=label)  # fmt: skip
     axes.set(xlabel="activation of a hidden unit", ylabel="share of all activations (%)", yscale="log")
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside upper center")
     figure.savefig(path)
 
 
