@@ -57,6 +57,12 @@ SHORT = {
     r"python benchmarks/sklearn_fit\.py errors --epochs 100": "python benchmarks/sklearn_fit.py --help",  # of mlxtend
     r"python examples/evidence/tables\.py": "python examples/evidence/tables.py --check",
     r"python examples/evidence/(features|family)\.py.*": rf"python examples/evidence/\1.py {FEW}",
+    r"python examples/evidence/overfitting\.py": (
+        "python examples/evidence/overfitting.py --seeds 1 --choice-seeds 1 --epochs 1 --width 32 --out build/evidence"
+    ),
+    r"python examples/evidence/demo_width\.py": (
+        "python examples/evidence/demo_width.py --seeds 1 --epochs 2 --out build/evidence"
+    ),
     r"python examples/evidence/rate\.py.*": f"python examples/evidence/rate.py {FEW} --width 32 --kept 16",
     r"python examples/evidence/(\w+)\.py(?: --seeds.*)?": rf"python examples/evidence/\1.py {FEW} --width 32",
     # These need PyTorch, whose wheels are too large for CI.

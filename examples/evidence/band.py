@@ -149,7 +149,7 @@ def cell():
 
 def main():
     """Choose, train, judge, and draw the bands of the first seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=5000, width=512).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=3000, width=256).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen, runs = {arm: choose_setting(arm, options) for arm in ARMS}, {arm: [] for arm in ARMS}

@@ -157,6 +157,11 @@ def all_losses(results):
         if "samples" in row["score"]:
             said = verdict(row["against_plain"], lower_is_better=False)
             found.append((f"{row['score']}, finding {row['finds']}, against the plain network's entropy", said))
+    for row in rows_of(results("band")["table"], arm="dropout", of="log_density"):
+        said = verdict(row["against_plain"], lower_is_better=False)
+        found.append((f"diamonds {row['where']}, log-density of the band, against no dropout", said))
+    for row in rows_of(results("features")["table"], measure="squared_error"):
+        found.append(("digits made again by the autoencoder, against no dropout", verdict(row["difference"])))
     for row in results("minibatch_mask")["table"]:
         if not row["arm"].startswith("no dropout"):
             found.append(

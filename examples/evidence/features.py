@@ -98,7 +98,7 @@ def draw_activations(networks, x, options):
         axes.hist(h[h > 0], bins, weights=np.full((h > 0).sum(), 100 / h.size), histtype="step", lw=2, color=colour,
                   ls=style, label=label)  # fmt: skip
     axes.set(xlabel="activation of a hidden unit", ylabel="share of all activations (%)", yscale="log")
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside upper center")
     figure.savefig(path)
 
 
@@ -110,7 +110,7 @@ def cell():
 
 def main():
     """Choose, train, measure, and draw the networks of the first seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=10000, units=256).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=3000, units=256).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen = {name: choose_rate(p, options) for name, p in ARMS.items()}

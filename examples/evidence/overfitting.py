@@ -2,14 +2,15 @@
 
 Five arms train the same network on 100 to 2,000 MNIST digits: plain, with weight decay, with a bound on the norm of the
 weights into a unit (max-norm), with dropout (.2 of the inputs, .5 of the hidden units), and with dropout and max-norm.
-Learning rate, decay and bound are chosen for each arm and size on validation digits. Srivastava et al. 2014, table 2
-and figures 4 and 10.
+Learning rate, decay, bound and number of steps are chosen for each arm and size on validation digits. Srivastava et al.
+2014, table 2 and figures 4 and 10.
 """
 
 import itertools
 
 import numpy as np
 from shared import (
+    BATCH,
     BLACK,
     BLUE,
     CHOICE_SEED,
@@ -32,7 +33,7 @@ from shared import (
 
 from fastdrop.network import Network
 
-RATES, DECAYS, NORMS = (0.05, 0.15), (1e-3, 5e-3), (2.0, 3.0)
+RATES, DECAYS, NORMS = (0.05, 0.15), (1e-3, 5e-3), (1.0, 2.0)
 ARMS = {  # rates of dropout, and the grid of what the optimizer takes
     "plain": ((0, 0), {"learning_rate": RATES}),
     "weight decay": ((0, 0), {"learning_rate": RATES, "decay": DECAYS}),
@@ -43,39 +44,39 @@ ARMS = {  # rates of dropout, and the grid of what the optimizer takes
 DROPPING = [arm for arm in ARMS if arm.startswith("dropout")]
 LOOKS = dict(zip(ARMS, ((BLACK, "o"), (ORANGE, "s"), (PINK, "^"), (BLUE, "D"), (GREEN, "v")), strict=True))
 SIZES = 100, 300, 1000, 2000
-SHORTER = {100: 5, 300: 3, 1000: 2}  # few digits are learned in fewer steps
+LONGER = 3  # times the epochs, which are tried too
 
 
-def fit(arm, setting, digits, seed, width, steps):
-    """Train one network on the digits."""
-    network = Network([784, width, width, 10], *ARMS[arm][0], seed=seed)
-    return trained(network, Descent(network, **setting), *digits, steps, seed)
+def fit(arm, setting, digits, seed, width):
+    """Train one network on the digits for so many epochs."""
+    network, options = Network([784, width, width, 10], *ARMS[arm][0], seed=seed), dict(setting)
+    steps = options.pop("epochs") * len(digits[0]) // BATCH
+    return trained(network, Descent(network, **options), *digits, steps, seed)
 
 
-def grid(arm):
+def grid(arm, epochs):
     """Return every combination of the arm's settings."""
     names, values = zip(*ARMS[arm][1].items(), strict=True)
-    return [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values)]
+    return [dict(zip(names, of, strict=True)) | {"epochs": epochs} for of in itertools.product(*values)]
 
 
-def choose_all(options):
-    """Choose each arm's setting at each size, on validation digits alone."""
-    chosen, tried = {}, []
-    for size, arm in itertools.product(SIZES, ARMS):
-        steps = options.steps // SHORTER.get(size, 1)
+def choose_setting(size, arm, options):
+    """Choose an arm's setting on validation digits alone, then whether it is better in more epochs."""
 
-        def mean_error(setting, arm=arm, size=size, steps=steps):
-            errors = []
-            for seed in range(CHOICE_SEED, CHOICE_SEED + options.choice_seeds):
-                digits, validation, _ = split(seed, size)
-                errors.append(error(fit(arm, setting, digits, seed, options.width, steps), *validation))
-            return np.mean(errors)
+    def mean_error(setting):
+        errors = []
+        for seed in range(CHOICE_SEED, CHOICE_SEED + options.choice_seeds):
+            digits, validation, _ = split(seed, size)
+            errors.append(error(fit(arm, setting, digits, seed, options.width), *validation))
+        return float(np.mean(errors))
 
-        settings = grid(arm)
-        chosen[size, arm], errors = choose(settings, mean_error)
-        tried += [{"size": size, "arm": arm, **s, "error": e} for s, e in zip(settings, errors, strict=True)]
-        print(f"{size} digits, {arm}: {chosen[size, arm]} of {errors}", flush=True)
-    return chosen, tried
+    settings = grid(arm, options.epochs)
+    best, errors = choose(settings, mean_error)
+    longer = best | {"epochs": LONGER * options.epochs}
+    settings, errors = [*settings, longer], [*errors, mean_error(longer)]
+    print(f"{size} digits, {arm}: {list(zip(settings, errors, strict=True))}", flush=True)
+    tried = [{"size": size, "arm": arm, **s, "error": e} for s, e in zip(settings, errors, strict=True)]
+    return settings[int(np.argmin(errors))], tried
 
 
 def compare(errors):
@@ -116,27 +117,30 @@ def draw(table, options):
 
 
 def cell():
-    """Return the log-loss on the test digits of two small networks, trained for 60 steps."""
+    """Return the log-loss on the test digits of two small networks, trained for 60 steps of 20 epochs."""
     digits, _, test = split(0, 300)
     arms = "plain", "dropout, max-norm"
-    return {arm: log_loss(fit(arm, grid(arm)[0], digits, 0, 64, 60), *test) for arm in arms}
+    return {arm: log_loss(fit(arm, grid(arm, 20)[0], digits, 0, 64), *test) for arm in arms}
 
 
 def main():
     """Choose, train every arm with every seed, and write what was found after each seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=2000, width=512).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, epochs=75, width=512).parse_args()
     if options.cell:
         return print_cell(cell())
-    chosen, tried = choose_all(options)
+    chosen, tried = {}, []
+    for key in itertools.product(SIZES, ARMS):
+        chosen[key], errors = choose_setting(*key, options)
+        tried += errors
     errors = {key: {"train": [], "test": []} for key in chosen}
     for seed in range(options.seeds):
         for (size, arm), setting in chosen.items():
             digits, _, test = split(seed, size)
-            network = fit(arm, setting, digits, seed, options.width, options.steps // SHORTER.get(size, 1))
+            network = fit(arm, setting, digits, seed, options.width)
             errors[size, arm]["train"].append(error(network, *digits))
             errors[size, arm]["test"].append(error(network, *test))
         table, comparison = compare(errors)
-        ran = {"seeds": seed + 1} | {name: getattr(options, name) for name in ("choice_seeds", "steps", "width")}
+        ran = {"seeds": seed + 1} | {name: getattr(options, name) for name in ("choice_seeds", "epochs", "width")}
         raw = [{"size": size, "arm": arm, **of} for (size, arm), of in errors.items()]
         choice = [{"size": size, "arm": arm, **setting} for (size, arm), setting in chosen.items()]
         found = {"table": table, "comparison": comparison, "chosen": choice, "tried": tried, "errors": raw}

@@ -12,7 +12,7 @@ from pathlib import Path
 from claims import all_claims, all_losses, span
 
 HERE = Path(__file__).parent
-RUNS = ["overfitting", "rate", "ensemble", "features", "minibatch_mask", "uncertainty", "band", "family"]
+RUNS = ["overfitting", "rate", "ensemble", "features", "minibatch_mask", "uncertainty", "band", "family", "demo_width"]
 
 
 def results(name):
@@ -155,6 +155,16 @@ def family():
         for row in results("family")["table"]
     ]  # fmt: skip
     return markdown(["task: kind", "rate", "test error (%)", "p against none", "p against Dropout"], rows)
+
+
+def demo_width():
+    """Tabulate the validation errors of the demo's networks at each width."""
+    found = results("demo_width")
+    rows = []
+    for row in found["table"]:
+        chosen = "chosen" if row["width"] == found["chosen"] else ""
+        rows.append([f"{row['width']}, {row['arm']}", row["learning_rate"], span(row["error"]), chosen])
+    return markdown(["units a layer, network", "learning rate", "validation error (%)", ""], rows)
 
 
 def main():

@@ -173,7 +173,7 @@ def cell():
 
 def main():
     """Choose, train, judge, and write what was found after each seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=2000, width=512, samples=50).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=1500, width=512, samples=50).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen, runs = {arm: choose_rate(arm, options) for arm in ARMS}, []
