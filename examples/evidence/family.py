@@ -91,7 +91,7 @@ def cell():
 
 def main():
     """Choose, train, and write what was found after each seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=2000).parse_args()
+    options = parser(__doc__, seeds=10, choice_seeds=2, steps=1500).parse_args()
     if options.cell:
         return print_cell(cell())
     chosen = {name: choose_all(task, options) for name, task in TASKS.items()}

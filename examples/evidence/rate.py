@@ -95,7 +95,7 @@ def cell():
 
 def main():
     """Choose, train, and write what was found after each seed."""
-    options = parser(__doc__, seeds=10, choice_seeds=2, steps=2000, width=512, kept=256).parse_args()
+    options = parser(__doc__, seeds=5, choice_seeds=2, steps=1000, width=512, kept=256).parse_args()
     if options.cell:
         return print_cell(cell())
     points = {point for of_curve in curves(options).values() for _, point in of_curve}
